@@ -1,0 +1,3 @@
+//! To be built.
+
+pub mod store;

@@ -1,0 +1,10 @@
+//! The state of this plane.
+
+/// Everything that this plane keeps.
+#[derive(Debug, Default)]
+pub struct Store {}
+
+impl Store {
+    /// Puts what the seed says.
+    pub fn plant(&self, _seed: &crate::world::Seed, _now: jiff::Timestamp) {}
+}

@@ -1,0 +1,3 @@
+//! Entra ID: discovery, keys, token grants and the directory.
+
+pub mod store;

@@ -1,0 +1,132 @@
+//! The signing key of the emulated world, and JSON Web Tokens (RFC 7519) signed and verified with it by RS256.
+//!
+//! Times in a token are judged by whoever reads it, with the world's clock.
+
+use std::sync::OnceLock;
+
+use aws_lc_rs::digest;
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+/// An RSA key that is made once, on first use or ahead of it by [`SigningKey::prepare`]: making one takes 20 to 200 ms.
+#[derive(Debug, Default)]
+pub struct SigningKey {
+    made: OnceLock<Made>,
+}
+
+#[derive(Debug)]
+struct Made {
+    pair: KeyPair,
+    pkcs8: Vec<u8>,
+    modulus: Vec<u8>,
+    thumbprint: String,
+}
+
+/// Why a token was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unacceptable {
+    /// It is not three base64url parts with JSON in the first two.
+    #[error("the token is not a JSON Web Token")]
+    Malformed,
+    /// Its signature is not one of ours, or its algorithm is not RS256.
+    #[error("the token was not signed by this authority")]
+    Signature,
+}
+
+impl SigningKey {
+    /// Makes the key now, unless it has been made.
+    pub fn prepare(&self) {
+        self.made();
+    }
+
+    fn made(&self) -> &Made {
+        self.made.get_or_init(|| {
+            let pair = KeyPair::generate(KeySize::Rsa2048).expect("the crypto library makes RSA keys");
+            let modulus = pair.public_key().modulus().big_endian_without_leading_zero().to_vec();
+            let pkcs8: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.as_der().expect("a key that was just made has an encoding");
+            let pkcs8 = pkcs8.as_ref().to_vec();
+            let thumbprint = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &modulus));
+            Made { pair, pkcs8, modulus, thumbprint }
+        })
+    }
+
+    /// The private key as PKCS#8 DER.
+    pub fn pkcs8(&self) -> &[u8] {
+        &self.made().pkcs8
+    }
+
+    /// The modulus, base64url; the exponent is 65537, `AQAB`.
+    pub fn modulus(&self) -> String {
+        URL_SAFE_NO_PAD.encode(&self.made().modulus)
+    }
+
+    /// The key's identifier: 27 characters, as Entra writes its `kid`.
+    pub fn thumbprint(&self) -> &str {
+        &self.made().thumbprint
+    }
+
+    /// Signs `claims` under `header`, whose `alg` must say RS256.
+    pub fn sign(&self, header: &Value, claims: &Value) -> String {
+        let signed = format!("{}.{}", part(header), part(claims));
+        let pair = &self.made().pair;
+        let mut signature = vec![0; pair.public_modulus_len()];
+        pair.sign(&RSA_PKCS1_SHA256, &aws_lc_rs::rand::SystemRandom::new(), signed.as_bytes(), &mut signature)
+            .expect("an RSA key of 2048 bits signs");
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    /// The claims of a token that was signed with this key.
+    pub fn verify(&self, token: &str) -> Result<Value, Unacceptable> {
+        let (signed, signature) = token.rsplit_once('.').ok_or(Unacceptable::Malformed)?;
+        let (header, claims) = decode(token)?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| Unacceptable::Malformed)?;
+        if header["alg"] != "RS256" {
+            return Err(Unacceptable::Signature);
+        }
+        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, self.made().pair.public_key().as_ref())
+            .verify(signed.as_bytes(), &signature)
+            .map_err(|_| Unacceptable::Signature)?;
+        Ok(claims)
+    }
+}
+
+/// Header and claims of a token, not verified.
+pub fn decode(token: &str) -> Result<(Value, Value), Unacceptable> {
+    let mut parts = token.split('.');
+    let (Some(header), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return Err(Unacceptable::Malformed);
+    };
+    let json = |part: &str| {
+        let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| Unacceptable::Malformed)?;
+        serde_json::from_slice::<Value>(&bytes).ok().filter(Value::is_object).ok_or(Unacceptable::Malformed)
+    };
+    Ok((json(header)?, json(claims)?))
+}
+
+fn part(value: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_what_this_key_signed_is_accepted() {
+        let (ours, theirs) = (SigningKey::default(), SigningKey::default());
+        let header = json!({ "typ": "JWT", "alg": "RS256" });
+        let token = ours.sign(&header, &json!({ "sub": "me" }));
+        assert_eq!(ours.verify(&token), Ok(json!({ "sub": "me" })));
+        assert_eq!(theirs.verify(&token), Err(Unacceptable::Signature));
+        let unsigned = format!("{}.{}.", part(&json!({ "alg": "none" })), part(&json!({ "sub": "me" })));
+        assert_eq!(ours.verify(&unsigned), Err(Unacceptable::Signature));
+        for garbage in ["", "a", "a.b.c", "....", "e30.e30"] {
+            assert_eq!(ours.verify(garbage), Err(Unacceptable::Malformed), "{garbage:?}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The `azlet` command.
+
+fn main() {}

@@ -1,0 +1,96 @@
+//! The one value that holds all state. The planes' handlers get it as an `Arc<World>`; each plane's `store.rs` defines its part.
+//! A reset makes a new world and puts it in the place of the old one ([`Universe`]): nothing can be left over.
+
+mod seed;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::kernel::access::Access;
+use crate::kernel::clock::Clock;
+use crate::kernel::ids::Ids;
+use crate::kernel::jwt::SigningKey;
+use crate::kernel::timeline::Timeline;
+use crate::{acr, arm, entra, kube};
+
+pub use seed::{Seed, SeedImage, SeedPrincipal, SeedSubscription};
+
+/// What happens later, by plane.
+#[derive(Debug)]
+pub enum Due {
+    /// In a cluster.
+    Kube(kube::store::Due),
+}
+
+/// All state of the emulated Azure.
+#[derive(Debug)]
+pub struct World {
+    /// What it began with.
+    pub seed: Seed,
+    /// The time.
+    pub clock: Clock,
+    /// Where identifiers come from.
+    pub ids: Ids,
+    /// What happens later.
+    pub timeline: Timeline<Due>,
+    /// What Entra's and the registries' tokens are signed with.
+    pub signing_key: Arc<SigningKey>,
+    /// Roles and their assignments.
+    pub access: Access,
+    /// Entra's directory.
+    pub directory: entra::store::Store,
+    /// Subscriptions, groups, resources, operations.
+    pub arm: arm::store::Store,
+    /// Registries and their content, and the public images that can be imported.
+    pub acr: acr::store::Store,
+    /// Clusters and their objects.
+    pub kube: kube::store::Store,
+}
+
+impl World {
+    /// A world as the seed describes it.
+    pub fn new(seed: Seed, clock: Clock, ids: Ids, signing_key: Arc<SigningKey>) -> Arc<Self> {
+        let directory = entra::store::Store::new(seed.tenant());
+        let world = Self {
+            clock,
+            ids,
+            timeline: Timeline::default(),
+            signing_key,
+            access: Access::default(),
+            directory,
+            arm: arm::store::Store::default(),
+            acr: acr::store::Store::default(),
+            kube: kube::store::Store::default(),
+            seed,
+        };
+        seed::plant(&world);
+        Arc::new(world)
+    }
+}
+
+/// Holds the current world and replaces it on reset.
+#[derive(Debug)]
+pub struct Universe {
+    current: ArcSwap<World>,
+}
+
+impl Universe {
+    /// Holds `world`.
+    pub fn new(world: Arc<World>) -> Self {
+        Self { current: ArcSwap::new(world) }
+    }
+
+    /// The world as it is now. Who holds it keeps it, whatever happens to the universe.
+    pub fn world(&self) -> Arc<World> {
+        self.current.load_full()
+    }
+
+    /// Begins anew from the same seed, with the same signing key: tokens of the old world stay well formed, but what they
+    /// name may be gone.
+    pub fn reset(&self) {
+        let old = self.world();
+        let new = World::new(old.seed.clone(), old.clock.restarted(), old.ids.restarted(), old.signing_key.clone());
+        self.current.store(new);
+    }
+}

@@ -1,0 +1,232 @@
+//! The world that every emulator starts with (`fixtures/world/seed.json`, documented in the README) and the built-in roles
+//! (`fixtures/roles/*.json`).
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::World;
+use crate::entra::store::{Credentials, Kind, PasswordCredential, Principal, ServicePrincipal, Tenant, User};
+use crate::kernel::access::{Permission, RoleAssignment, RoleDefinition, RoleKind};
+use crate::kernel::resource_id::ResourceId;
+
+const DEFAULT_WORLD: &str = include_str!("../../../fixtures/world/seed.json");
+const BUILT_IN_ROLES: &str = include_str!("../../../fixtures/roles/built-in.json");
+
+/// What a world begins with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Seed {
+    tenant: SeedTenant,
+    /// The subscriptions; the first is the default one.
+    pub subscriptions: Vec<SeedSubscription>,
+    /// Who is in the directory, with which roles.
+    pub principals: Vec<SeedPrincipal>,
+    /// Public images that can be imported and pulled without a network.
+    pub images: Vec<SeedImage>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SeedTenant {
+    id: Uuid,
+    domain: String,
+    display_name: String,
+}
+
+/// A subscription of the seed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SeedSubscription {
+    /// Its id.
+    pub id: Uuid,
+    /// The name that people see.
+    pub display_name: String,
+}
+
+/// A principal of the seed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SeedPrincipal {
+    /// The short name by which `azlet exec --as` chooses it.
+    pub name: String,
+    /// Its object id.
+    pub object_id: Uuid,
+    /// The name that people see.
+    pub display_name: String,
+    /// The application id, of a service principal.
+    pub app_id: Option<Uuid>,
+    /// The client secret, of a service principal.
+    pub client_secret: Option<String>,
+    /// The name to sign in with, of a user.
+    pub user_principal_name: Option<String>,
+    /// The password to sign in with, of a user.
+    pub password: Option<String>,
+    /// Roles on every subscription, by name.
+    pub roles: Vec<String>,
+}
+
+/// A public image of the seed; its content is made by [`crate::acr`] out of `fixtures/images/`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SeedImage {
+    /// The registry's host, `docker.io` or `mcr.microsoft.com`.
+    pub registry: String,
+    /// The repository, `library/nginx`.
+    pub repository: String,
+    /// The tags.
+    pub tags: Vec<String>,
+    /// What kind of content it has: the name of a folder of `fixtures/images/`.
+    pub content: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct BuiltInRole {
+    id: Uuid,
+    role_name: String,
+    description: String,
+    permissions: Vec<Permission>,
+}
+
+/// Why a seed could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SeedError {
+    /// The file could not be read.
+    #[error("cannot read the seed {path}: {source}")]
+    Unreadable {
+        /// Which file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not what a seed must be.
+    #[error("the seed {path} is not a world: {source}; compare it with fixtures/world/seed.json")]
+    Malformed {
+        /// Which file.
+        path: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+impl Default for Seed {
+    fn default() -> Self {
+        serde_json::from_str(DEFAULT_WORLD).expect("fixtures/world/seed.json is a seed: a test reads it")
+    }
+}
+
+impl Seed {
+    /// Reads a seed from a file.
+    pub fn from_file(path: &Path) -> Result<Self, SeedError> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|source| SeedError::Unreadable { path: name.clone(), source })?;
+        serde_json::from_str(&text).map_err(|source| SeedError::Malformed { path: name, source })
+    }
+
+    /// The tenant.
+    pub fn tenant(&self) -> Tenant {
+        let SeedTenant { id, domain, display_name } = self.tenant.clone();
+        Tenant { id, domain, display_name }
+    }
+
+    /// A principal by its short name.
+    pub fn principal(&self, name: &str) -> Option<&SeedPrincipal> {
+        self.principals.iter().find(|principal| principal.name == name)
+    }
+}
+
+/// Puts what the seed says into a new world.
+pub(super) fn plant(world: &World) {
+    let now = world.clock.now();
+    for role in built_in_roles(now) {
+        world.access.put_role(role);
+    }
+    for principal in &world.seed.principals {
+        plant_principal(world, principal, now);
+    }
+    world.arm.plant(&world.seed, now);
+    world.acr.plant(&world.seed, now);
+}
+
+/// The built-in roles; their ages are of no consequence, so they are as old as the world.
+fn built_in_roles(now: Timestamp) -> Vec<RoleDefinition> {
+    let roles: Vec<BuiltInRole> =
+        serde_json::from_str(BUILT_IN_ROLES).expect("fixtures/roles/built-in.json holds roles: a test reads it");
+    roles
+        .into_iter()
+        .map(|role| RoleDefinition {
+            id: role.id,
+            role_name: role.role_name,
+            description: role.description,
+            kind: RoleKind::BuiltIn,
+            permissions: role.permissions,
+            assignable_scopes: vec!["/".into()],
+            created_on: now,
+            updated_on: now,
+        })
+        .collect()
+}
+
+fn plant_principal(world: &World, seed: &SeedPrincipal, now: Timestamp) {
+    let key_id = world.ids.named(&format!("secret of {}", seed.object_id));
+    let kind = match (seed.app_id, &seed.user_principal_name) {
+        (Some(app_id), _) => {
+            let passwords = seed
+                .client_secret
+                .iter()
+                .map(|secret| PasswordCredential { key_id, secret: secret.clone(), end: Timestamp::MAX })
+                .collect();
+            let credentials = Credentials { passwords, keys: Vec::new() };
+            Kind::ServicePrincipal(ServicePrincipal { app_id, managed_identity: None, credentials })
+        }
+        (None, Some(name)) => {
+            Kind::User(User { user_principal_name: name.clone(), password: seed.password.clone().unwrap_or_default() })
+        }
+        (None, None) => Kind::Group,
+    };
+    let principal = world.directory.put(Principal {
+        object_id: seed.object_id,
+        display_name: seed.display_name.clone(),
+        kind,
+        enabled: true,
+        created: now,
+    });
+    for (role_name, subscription) in seed.roles.iter().flat_map(|role| world.seed.subscriptions.iter().map(move |s| (role, s))) {
+        let Some(role) = world.access.roles().into_iter().find(|role| role.role_name.eq_ignore_ascii_case(role_name)) else {
+            tracing::warn!(role = %role_name, principal = %seed.name, "the seed names a role that does not exist");
+            continue;
+        };
+        let name = world.ids.named(&format!("{} {} {}", seed.object_id, role.id, subscription.id));
+        let stored = world.access.put_assignment(RoleAssignment {
+            name,
+            scope: ResourceId::of_subscription(subscription.id),
+            role: role.id,
+            principal_id: principal.object_id,
+            principal_kind: principal.principal_kind(),
+            description: None,
+            created_on: now,
+            updated_on: now,
+            created_by: principal.object_id,
+            updated_by: principal.object_id,
+        });
+        debug_assert!(stored.is_ok(), "the seed gives {} the role {role_name} twice", seed.name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seed_and_the_roles_can_be_read() {
+        let seed = Seed::default();
+        assert_eq!(seed.subscriptions.len(), 2);
+        let roles = built_in_roles(Timestamp::UNIX_EPOCH);
+        for role in seed.principals.iter().flat_map(|principal| &principal.roles) {
+            assert!(roles.iter().any(|known| known.role_name == *role), "{role}");
+        }
+    }
+}
