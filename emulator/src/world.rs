@@ -36,6 +36,8 @@ pub struct World {
     pub timeline: Timeline<Due>,
     /// What Entra's and the registries' tokens are signed with.
     pub signing_key: Arc<SigningKey>,
+    /// The certificate of the authority that every host's certificate is signed by, PEM: what a kubeconfig carries.
+    pub ca_pem: Arc<str>,
     /// Roles and their assignments.
     pub access: Access,
     /// Entra's directory.
@@ -50,13 +52,14 @@ pub struct World {
 
 impl World {
     /// A world as the seed describes it.
-    pub fn new(seed: Seed, clock: Clock, ids: Ids, signing_key: Arc<SigningKey>) -> Arc<Self> {
+    pub fn new(seed: Seed, clock: Clock, ids: Ids, signing_key: Arc<SigningKey>, ca_pem: Arc<str>) -> Arc<Self> {
         let directory = entra::store::Store::new(seed.tenant());
         let world = Self {
             clock,
             ids,
             timeline: Timeline::default(),
             signing_key,
+            ca_pem,
             access: Access::default(),
             directory,
             arm: arm::store::Store::default(),
@@ -90,7 +93,8 @@ impl Universe {
     /// name may be gone.
     pub fn reset(&self) {
         let old = self.world();
-        let new = World::new(old.seed.clone(), old.clock.restarted(), old.ids.restarted(), old.signing_key.clone());
+        let (clock, ids) = (old.clock.restarted(), old.ids.restarted());
+        let new = World::new(old.seed.clone(), clock, ids, old.signing_key.clone(), old.ca_pem.clone());
         self.current.store(new);
     }
 }
