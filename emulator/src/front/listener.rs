@@ -1,0 +1,71 @@
+//! Accepts connections and finds out what is spoken on them: TLS or HTTP, directly or inside a CONNECT tunnel.
+
+use std::net::SocketAddr;
+
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+use super::rewind::Rewind;
+use super::serve::Service;
+
+/// The first byte of a TLS record that carries a handshake (RFC 8446, section 5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// Accepts until told to stop; then every open connection ends too.
+pub(super) async fn accept(socket: TcpListener, service: Service, stopped: watch::Receiver<bool>) {
+    let mut stop = stopped.clone();
+    loop {
+        let accepted = tokio::select! {
+            accepted = socket.accept() => accepted,
+            _ = stop.wait_for(|stopped| *stopped) => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let _ = stream.set_nodelay(true);
+                let (service, mut stop) = (service.clone(), stopped.clone());
+                tokio::spawn(async move {
+                    tokio::select! {
+                        () = converse(stream, peer, None, service) => {}
+                        _ = stop.wait_for(|stopped| *stopped) => {}
+                    }
+                });
+            }
+            Err(error) => tracing::warn!(%error, "a connection could not be accepted"),
+        }
+    }
+}
+
+/// Serves one stream; `tunnel` is the authority that a CONNECT request named, if it is one.
+pub(super) async fn converse<S>(stream: S, peer: SocketAddr, tunnel: Option<String>, service: Service)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (first, stream) = match Rewind::peek(stream).await {
+        Ok(Some(peeked)) => peeked,
+        Ok(None) => return,
+        Err(error) => return tracing::debug!(%error, "a connection ended before its first byte"),
+    };
+    if first != TLS_HANDSHAKE {
+        return http(TokioIo::new(stream), service.connection(peer, "http", tunnel)).await;
+    }
+    match TlsAcceptor::from(service.tls()).accept(stream).await {
+        Ok(stream) => http(TokioIo::new(stream), service.connection(peer, "https", tunnel)).await,
+        Err(error) => tracing::debug!(%error, tunnel = tunnel.as_deref(), "a TLS handshake failed"),
+    }
+}
+
+async fn http<S>(stream: TokioIo<S>, connection: super::serve::Connection)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    // Clients differ in how they write header names; lower case is what HTTP/2 asks for anyway.
+    builder.http1().keep_alive(true);
+    if let Err(error) = builder.serve_connection_with_upgrades(stream, connection).await {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
