@@ -1,3 +1,7 @@
 //! The `azlet` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    azlet::cli::main()
+}

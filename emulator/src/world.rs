@@ -14,7 +14,7 @@ use crate::kernel::jwt::SigningKey;
 use crate::kernel::timeline::Timeline;
 use crate::{acr, arm, entra, kube};
 
-pub use seed::{Seed, SeedImage, SeedPrincipal, SeedSubscription};
+pub use seed::{Seed, SeedError, SeedImage, SeedPrincipal, SeedSubscription};
 
 /// What happens later, by plane.
 #[derive(Debug)]

@@ -1,1 +1,172 @@
-//! To be built.
+//! The `azlet` command. `up` keeps an emulator running, `exec` runs one command against a fresh one, `env` points a shell at one,
+//! `tutorial` plays the whole flow.
+
+mod environment;
+mod exec;
+mod start;
+mod state;
+mod tutorial;
+mod up;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A little Azure for one machine: AKS pulling from ACR, offline.
+#[derive(Debug, Parser)]
+#[command(name = "azlet", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Keep an emulator running until interrupted.
+    Up(UpArguments),
+    /// Run a command against a fresh emulator and return its exit code.
+    Exec(ExecArguments),
+    /// Print the variables that point a shell at the emulator that `up` keeps running: eval "$(azlet env)".
+    Env(EnvArguments),
+    /// Play the tutorial against a fresh emulator: attach, deploy, verify.
+    Tutorial,
+}
+
+/// How an emulator is started.
+#[derive(Debug, Args)]
+struct StartArguments {
+    /// Where to listen. Beyond loopback, anyone who reaches the port can do everything.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// A world to begin with, instead of the built-in one.
+    #[arg(long, value_name = "FILE")]
+    seed: Option<PathBuf>,
+    /// What identifiers and generated secrets are derived from.
+    #[arg(long, value_name = "TEXT", default_value = "azlet")]
+    id_seed: String,
+    /// How the emulated time passes.
+    #[arg(long, value_enum, default_value_t = PaceArgument::Real)]
+    clock: PaceArgument,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PaceArgument {
+    /// With the wall clock.
+    Real,
+    /// Only when the control API advances it.
+    Step,
+}
+
+#[derive(Debug, Args)]
+struct UpArguments {
+    #[command(flatten)]
+    start: StartArguments,
+    /// Where to keep the CA certificate and what clients store; by default below the user's state folder.
+    #[arg(long, value_name = "FOLDER")]
+    state: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct ExecArguments {
+    #[command(flatten)]
+    start: StartArguments,
+    /// As whom: a principal of the seed world, such as owner, contributor or reader.
+    #[arg(long = "as", value_name = "PRINCIPAL", default_value = "owner")]
+    principal: String,
+    /// The command and its arguments.
+    #[arg(trailing_var_arg = true, required = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct EnvArguments {
+    /// As whom: a principal of the seed world, such as owner, contributor or reader.
+    #[arg(long = "as", value_name = "PRINCIPAL", default_value = "owner")]
+    principal: String,
+    /// The folder that `up` was given.
+    #[arg(long, value_name = "FOLDER")]
+    state: Option<PathBuf>,
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A file or folder could not be used.
+    #[error("cannot use {path}: {source}")]
+    File {
+        /// Which.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The address could not be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The seed could not be read.
+    #[error(transparent)]
+    Seed(#[from] crate::world::SeedError),
+    /// The principal is not in the seed.
+    #[error("the seed world has no service principal {name:?}; it has {known}")]
+    UnknownPrincipal {
+        /// Who was asked for.
+        name: String,
+        /// Who is there.
+        known: String,
+    },
+    /// The child could not be started.
+    #[error("cannot run {command}: {source}")]
+    Child {
+        /// Which program.
+        command: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is no running emulator.
+    #[error("no emulator is running with the state in {path}: start one with `azlet up`")]
+    NotRunning {
+        /// Where its state should be.
+        path: String,
+    },
+    /// The tutorial did not go as it should.
+    #[error("{0}")]
+    Tutorial(String),
+}
+
+impl Failure {
+    fn file(path: &std::path::Path, source: std::io::Error) -> Self {
+        Self::File { path: path.display().to_string(), source }
+    }
+}
+
+/// Runs the command line and tells how the process shall end.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("AZLET_LOG").unwrap_or_else(|_| "warn".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("cannot start the runtime: {error}")),
+    };
+    let result = runtime.block_on(async {
+        match cli.command {
+            Command::Up(arguments) => up::run(arguments).await,
+            Command::Exec(arguments) => exec::run(arguments).await,
+            Command::Env(arguments) => environment::print(&arguments),
+            Command::Tutorial => tutorial::run().await,
+        }
+    });
+    runtime.shutdown_background();
+    result.unwrap_or_else(|failure| fail(&failure.to_string()))
+}
+
+fn fail(message: &str) -> ExitCode {
+    eprintln!("azlet: {message}");
+    ExitCode::FAILURE
+}
