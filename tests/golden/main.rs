@@ -1,0 +1,5 @@
+//! The golden tests: one file a subject, everything through the public wire, answers as snapshots.
+
+mod control;
+mod entra;
+mod front;
