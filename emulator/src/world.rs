@@ -99,5 +99,6 @@ impl Universe {
         let (clock, ids) = (old.clock.restarted(), old.ids.restarted());
         let new = World::new(old.seed.clone(), clock, ids, old.signing_key.clone(), old.ca_pem.clone());
         self.current.store(new);
+        old.kube.close();
     }
 }
