@@ -3,4 +3,6 @@
 mod control;
 mod documents;
 mod entra;
+mod entra_certificate;
 mod front;
+mod graph;
