@@ -1,17 +1,324 @@
-//! The state of this plane.
+//! The state of the registries: who they are, what they hold, and the public registries that images come from.
+//!
+//! A blob is kept once for all registries, by digest, and as the pieces it arrived in: it is never copied whole. A manifest is
+//! kept byte for byte.
 
-/// Everything that this plane keeps.
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, OnceLock, Weak};
+
+use bytes::Bytes;
+use dashmap::DashMap;
+use jiff::Timestamp;
+use parking_lot::{Mutex, RwLock};
+use uuid::Uuid;
+
+use super::digest::Digest;
+use super::document::Document;
+use super::scope::AccessClaims;
+use super::upstream;
+use crate::kernel::resource_id::ResourceId;
+use crate::world::{Seed, SeedImage};
+
+/// Every registry, and the public ones.
 #[derive(Debug, Default)]
-pub struct Store {}
+pub struct Store {
+    registries: DashMap<String, Arc<Registry>>,
+    upstreams: RwLock<BTreeMap<String, Arc<Upstream>>>,
+    pool: Arc<BlobPool>,
+    /// Access tokens whose signature has been verified, with what they say.
+    pub(super) verified: DashMap<String, Arc<AccessClaims>>,
+}
 
-impl Store {
-    /// Puts what the seed says.
-    pub fn plant(&self, _seed: &crate::world::Seed, _now: jiff::Timestamp) {}
+/// A public registry, whose content is made when it is first asked for: starting up costs nothing.
+#[derive(Debug)]
+struct Upstream {
+    host: String,
+    images: Vec<SeedImage>,
+    planted: Timestamp,
+    registry: OnceLock<Arc<Registry>>,
+}
+
+/// What can be changed about a registry by its management plane, and matters to its data plane.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whether the admin user (its name is the registry's) may sign in.
+    pub admin_enabled: bool,
+    /// The two passwords of the admin user.
+    pub admin_passwords: [String; 2],
+    /// Whether anyone may pull.
+    pub anonymous_pull: bool,
+    /// Whether tokens for ARM's audience may be exchanged.
+    pub authentication_as_arm: bool,
+    /// Whether rights come from data actions on repositories (`AbacRepositoryPermissions`) instead of management actions.
+    pub abac: bool,
+    /// Whether the registry answers on its public address at all.
+    pub public_network_access: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            admin_enabled: false,
+            admin_passwords: [String::new(), String::new()],
+            anonymous_pull: false,
+            authentication_as_arm: true,
+            abac: false,
+            public_network_access: true,
+        }
+    }
+}
+
+/// A registry.
+#[derive(Debug)]
+pub struct Registry {
+    /// Its ARM id: the scope that rights are asked at.
+    pub id: ResourceId,
+    /// Its name, as written when it was made.
+    pub name: String,
+    /// Its host, in lower case.
+    pub login_server: String,
+    /// Its region.
+    pub location: String,
+    /// What its management plane can change.
+    pub settings: RwLock<Settings>,
+    /// The `rid` of its tokens.
+    pub(super) registry_id: Uuid,
+    /// A public registry: everyone may read, nobody may write.
+    pub(super) public: bool,
+    /// The repositories by name. One lock, held for moments only.
+    pub(super) repositories: RwLock<BTreeMap<String, Repository>>,
+    pub(super) uploads: Mutex<HashMap<Uuid, Upload>>,
+    pub(super) pool: Arc<BlobPool>,
+}
+
+/// A repository of a registry.
+#[derive(Debug)]
+pub(super) struct Repository {
+    pub created: Timestamp,
+    pub updated: Timestamp,
+    pub attributes: Attributes,
+    pub manifests: BTreeMap<Digest, Manifest>,
+    pub tags: BTreeMap<String, Tag>,
+    pub blobs: BTreeMap<Digest, Arc<Blob>>,
+    /// For a digest, the manifests that name it as their subject; the digest itself may be absent.
+    pub referrers: BTreeMap<Digest, BTreeSet<Digest>>,
+}
+
+/// A manifest in a repository.
+#[derive(Clone, Debug)]
+pub(super) struct Manifest {
+    pub document: Arc<Document>,
+    pub created: Timestamp,
+    pub updated: Timestamp,
+    pub attributes: Attributes,
+}
+
+/// A tag in a repository.
+#[derive(Clone, Debug)]
+pub(super) struct Tag {
+    pub digest: Digest,
+    pub created: Timestamp,
+    pub updated: Timestamp,
+    pub attributes: Attributes,
+}
+
+/// The four locks of a repository, a manifest or a tag; three independent records.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attributes {
+    pub delete: bool,
+    pub write: bool,
+    pub read: bool,
+    pub list: bool,
+}
+
+impl Default for Attributes {
+    fn default() -> Self {
+        Self { delete: true, write: true, read: true, list: true }
+    }
+}
+
+/// An upload that is going on.
+#[derive(Debug)]
+pub(super) struct Upload {
+    pub repository: String,
+    pub started: Timestamp,
+    pub body: super::blobs::Received,
+}
+
+/// A blob, in the pieces it arrived in.
+#[derive(Debug)]
+pub(super) struct Blob {
+    pub pieces: Vec<Bytes>,
+    pub size: u64,
+}
+
+/// Every blob that some repository holds, once. What no repository holds any more is freed by itself.
+#[derive(Debug, Default)]
+pub(super) struct BlobPool {
+    blobs: DashMap<Digest, Weak<Blob>>,
+}
+
+impl BlobPool {
+    /// The blob with this digest: the one that is there already, or the new one.
+    pub fn share(&self, digest: &Digest, make: impl FnOnce() -> Blob) -> Arc<Blob> {
+        let mut entry = self.blobs.entry(digest.clone()).or_default();
+        if let Some(blob) = entry.upgrade() {
+            return blob;
+        }
+        let blob = Arc::new(make());
+        *entry = Arc::downgrade(&blob);
+        drop(entry);
+        blob
+    }
 }
 
 impl Store {
-    /// A registry by its login server.
-    pub fn by_login_server(&self, _host: &str) -> Option<()> {
-        None
+    /// Notes the public images; they are made on first use.
+    pub fn plant(&self, seed: &Seed, now: Timestamp) {
+        let mut by_host: BTreeMap<String, Vec<SeedImage>> = BTreeMap::new();
+        for image in &seed.images {
+            by_host.entry(image.registry.to_ascii_lowercase()).or_default().push(image.clone());
+        }
+        *self.upstreams.write() = by_host
+            .into_iter()
+            .map(|(host, images)| {
+                let upstream = Upstream { host: host.clone(), images, planted: now, registry: OnceLock::new() };
+                (host, Arc::new(upstream))
+            })
+            .collect();
+    }
+
+    /// Makes a registry; it takes the place of one with the same login server.
+    pub fn create(&self, id: ResourceId, name: &str, login_server: String, location: &str, settings: Settings) -> Arc<Registry> {
+        let login_server = login_server.to_ascii_lowercase();
+        let registry = Arc::new(Registry::new(id, name, login_server, location, settings, self.pool.clone()));
+        self.registries.insert(registry.login_server.clone(), registry.clone());
+        registry
+    }
+
+    /// A registry by its host, in any case.
+    pub fn by_login_server(&self, host: &str) -> Option<Arc<Registry>> {
+        self.registries.get(&host.to_ascii_lowercase()).map(|entry| entry.clone())
+    }
+
+    /// A registry by its ARM id.
+    pub fn by_id(&self, id: &ResourceId) -> Option<Arc<Registry>> {
+        self.registries.iter().find(|entry| entry.id == *id).map(|entry| entry.value().clone())
+    }
+
+    /// Whether some registry has this name, in any case: names are unique in all of Azure.
+    pub fn name_taken(&self, name: &str) -> bool {
+        self.registries.iter().any(|entry| entry.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Takes a registry away with all that it holds.
+    pub fn remove(&self, login_server: &str) {
+        self.registries.remove(&login_server.to_ascii_lowercase());
+    }
+
+    /// A public registry (`docker.io`, `mcr.microsoft.com`) by its host.
+    pub fn public_registry(&self, host: &str) -> Option<Arc<Registry>> {
+        let upstream = self.upstreams.read().get(&host.to_ascii_lowercase()).cloned()?;
+        Some(upstream.registry.get_or_init(|| upstream.open(&self.pool)).clone())
+    }
+}
+
+impl Upstream {
+    fn open(&self, pool: &Arc<BlobPool>) -> Arc<Registry> {
+        let id = ResourceId::root();
+        let mut registry = Registry::new(id, &self.host, self.host.clone(), "", Settings::default(), pool.clone());
+        registry.public = true;
+        for image in &self.images {
+            upstream::make(&registry, image, self.planted);
+        }
+        Arc::new(registry)
+    }
+}
+
+impl Registry {
+    fn new(id: ResourceId, name: &str, login_server: String, location: &str, settings: Settings, pool: Arc<BlobPool>) -> Self {
+        let registry_id = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{}#{login_server}", id.key()).as_bytes());
+        Self {
+            id,
+            name: name.to_owned(),
+            login_server,
+            location: location.to_owned(),
+            settings: RwLock::new(settings),
+            registry_id,
+            public: false,
+            repositories: RwLock::default(),
+            uploads: Mutex::default(),
+            pool,
+        }
+    }
+
+    /// What the registry's content takes, each blob and manifest counted once.
+    pub fn size_in_bytes(&self) -> u64 {
+        let repositories = self.repositories.read();
+        let blobs =
+            repositories.values().flat_map(|repository| repository.blobs.iter().map(|(digest, blob)| (digest, blob.size)));
+        let manifests = repositories
+            .values()
+            .flat_map(|repository| repository.manifests.iter().map(|(digest, it)| (digest, it.document.bytes.len() as u64)));
+        blobs.chain(manifests).collect::<HashMap<_, _>>().values().sum()
+    }
+}
+
+impl Repository {
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            created: now,
+            updated: now,
+            attributes: Attributes::default(),
+            manifests: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            blobs: BTreeMap::new(),
+            referrers: BTreeMap::new(),
+        }
+    }
+
+    /// Keeps a manifest, and moves the tag to it if there is one.
+    pub fn put_manifest(&mut self, document: Arc<Document>, tag: Option<&str>, now: Timestamp) {
+        let digest = document.digest.clone();
+        if let Some(subject) = &document.subject {
+            self.referrers.entry(subject.clone()).or_default().insert(digest.clone());
+        }
+        self.manifests.entry(digest.clone()).and_modify(|manifest| manifest.updated = now).or_insert_with(|| Manifest {
+            document,
+            created: now,
+            updated: now,
+            attributes: Attributes::default(),
+        });
+        if let Some(tag) = tag {
+            self.tags
+                .entry(tag.to_owned())
+                .and_modify(|held| {
+                    held.digest = digest.clone();
+                    held.updated = now;
+                })
+                .or_insert_with(|| Tag { digest, created: now, updated: now, attributes: Attributes::default() });
+        }
+        self.updated = now;
+    }
+
+    /// Takes a manifest away, and every tag that points to it.
+    pub fn remove_manifest(&mut self, digest: &Digest, now: Timestamp) -> Option<Manifest> {
+        let manifest = self.manifests.remove(digest)?;
+        self.tags.retain(|_, tag| tag.digest != *digest);
+        if let Some(subject) = &manifest.document.subject
+            && let Some(referrers) = self.referrers.get_mut(subject)
+        {
+            referrers.remove(digest);
+            if referrers.is_empty() {
+                self.referrers.remove(subject);
+            }
+        }
+        self.updated = now;
+        Some(manifest)
+    }
+
+    /// The tags that point to a manifest.
+    pub fn tags_of<'a>(&'a self, digest: &'a Digest) -> impl Iterator<Item = &'a str> {
+        self.tags.iter().filter(move |(_, tag)| tag.digest == *digest).map(|(name, _)| name.as_str())
     }
 }

@@ -1,17 +1,6 @@
-//! The Kubernetes API server of every cluster, with its controllers, its scheduler and its kubelets.
+//! To be built.
 
-pub mod admission;
-pub mod bootstrap;
-pub mod controllers;
-pub mod defaults;
-pub mod error;
-pub mod kinds;
-pub mod objects;
 pub mod store;
-pub mod types;
-pub mod validate;
-
-pub use bootstrap::{deprovision, provision, reconfigure};
 
 /// Every route of the plane.
 pub fn router() -> axum::Router {

@@ -1,0 +1,336 @@
+//! Who asks, and whether they may: the exchange of an Entra token for a refresh token, the token endpoint, and the check that
+//! every resource makes. A handler needs a [`Granted`], and only [`authorize`] makes one.
+//! Source: Azure Container Registry's `docs/AAD-OAuth.md`, CNCF Distribution "Token Authentication", and recorded answers.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use uuid::Uuid;
+
+use super::error::{AUTHENTICATION_REQUIRED, Error};
+use super::pull::BasicCredential;
+use super::scope::{AccessClaims, Right, Scope};
+use super::store::Registry;
+use super::tokens::{self, ANONYMOUS, Bearer, RefreshClaims};
+use crate::entra;
+use crate::entra::store::Kind;
+use crate::kernel::access::Plane;
+use crate::kernel::principal::Caller;
+use crate::world::World;
+
+/// The user name that goes with a refresh token as password.
+const TOKEN_USER: Uuid = Uuid::nil();
+/// The audiences of the registry service itself: its identifier URI and its application id.
+const OWN_AUDIENCES: [&str; 2] = ["https://containerregistry.azure.net", "6a0ec4d3-30cb-4a83-91c0-ae56bc0e3d26"];
+/// ARM's audiences, taken while the registry's policy `azureADAuthenticationAsArmPolicy` is enabled.
+const ARM_AUDIENCES: [&str; 2] = ["https://management.azure.com", "https://management.core.windows.net"];
+
+/// What each right takes with registry permissions. Seeing metadata comes with pulling (inferred).
+const LEGACY_ACTIONS: [(Right, &[&str]); 7] = [
+    (Right::Read, &["Microsoft.ContainerRegistry/registries/pull/read"]),
+    (Right::Write, &["Microsoft.ContainerRegistry/registries/push/write"]),
+    (Right::Delete, &["Microsoft.ContainerRegistry/registries/artifacts/delete"]),
+    (
+        Right::MetadataRead,
+        &["Microsoft.ContainerRegistry/registries/metadata/read", "Microsoft.ContainerRegistry/registries/pull/read"],
+    ),
+    (Right::MetadataWrite, &["Microsoft.ContainerRegistry/registries/metadata/write"]),
+    (Right::DeletedRead, &["Microsoft.ContainerRegistry/registries/deleted/read"]),
+    (Right::DeletedRestore, &["Microsoft.ContainerRegistry/registries/deleted/restore/action"]),
+];
+
+/// What each right takes with repository permissions: data actions only, so that Owner alone opens nothing.
+const ABAC_ACTIONS: [(Right, &[&str]); 6] = [
+    (Right::Read, &["Microsoft.ContainerRegistry/registries/repositories/content/read"]),
+    (Right::Write, &["Microsoft.ContainerRegistry/registries/repositories/content/write"]),
+    (Right::Delete, &["Microsoft.ContainerRegistry/registries/repositories/content/delete"]),
+    (Right::MetadataRead, &["Microsoft.ContainerRegistry/registries/repositories/metadata/read"]),
+    (Right::MetadataWrite, &["Microsoft.ContainerRegistry/registries/repositories/metadata/write"]),
+    (Right::CatalogList, &["Microsoft.ContainerRegistry/registries/catalog/read"]),
+];
+
+/// What a caller may do on a registry by its role assignments, in the order in which tokens list it.
+pub fn rights_of(world: &World, registry: &Registry, caller: &Caller) -> Vec<Right> {
+    let (plane, table): (_, &[(Right, &[&str])]) =
+        if registry.settings.read().abac { (Plane::Data, &ABAC_ACTIONS) } else { (Plane::Management, &LEGACY_ACTIONS) };
+    let allowed = |action: &&str| world.access.decide(caller, plane, action, &registry.id).is_allowed();
+    table.iter().filter(|(_, actions)| actions.iter().any(allowed)).map(|(right, _)| *right).collect()
+}
+
+/// What a credential stands for.
+#[derive(Clone, Debug)]
+enum Holder {
+    /// Rights on the whole registry.
+    Rights(RefreshClaims),
+    /// What an access token lists.
+    Token(Arc<AccessClaims>),
+    /// Nobody in particular, where anyone may read.
+    Anyone,
+}
+
+impl Holder {
+    fn of(registry: &Registry, mut claims: RefreshClaims) -> Self {
+        // Whoever may pull may see the names; with repository permissions that is a right of its own.
+        if !registry.settings.read().abac && claims.rights.contains(&Right::Read) {
+            claims.rights.push(Right::CatalogList);
+        }
+        Self::Rights(claims)
+    }
+
+    fn covers(&self, kind: &str, name: &str, action: &str) -> bool {
+        match self {
+            Self::Rights(claims) => {
+                let asked = Scope { kind: kind.into(), name: name.into(), actions: vec![action.into()] };
+                asked.granted_by(&|right| claims.rights.contains(&right)).is_some()
+            }
+            Self::Token(claims) => {
+                claims.access.iter().any(|scope| scope.covers(kind, name, action))
+                    || (claims.subject == ANONYMOUS && may_anyone(kind, name, action))
+            }
+            Self::Anyone => may_anyone(kind, name, action),
+        }
+    }
+
+    /// The part of what is asked that is granted.
+    fn grant(&self, asked: &[Scope]) -> Vec<Scope> {
+        match self {
+            Self::Rights(claims) => {
+                asked.iter().filter_map(|scope| scope.granted_by(&|right| claims.rights.contains(&right))).collect()
+            }
+            Self::Token(_) => asked
+                .iter()
+                .filter_map(|scope| {
+                    let held = scope.actions.iter().filter(|action| self.covers(&scope.kind, &scope.name, action));
+                    let actions: Vec<String> = held.cloned().collect();
+                    (!actions.is_empty()).then(|| Scope { actions, ..scope.clone() })
+                })
+                .collect(),
+            Self::Anyone => vec![Scope::repository("*", &["pull"])],
+        }
+    }
+}
+
+/// What an anonymous token opens besides pulling: the lists too, as recorded.
+fn may_anyone(kind: &str, name: &str, action: &str) -> bool {
+    match kind {
+        "repository" => matches!(action, "pull" | "metadata_read"),
+        "registry" => name == "catalog" && action == "*",
+        _ => false,
+    }
+}
+
+/// Proof that a caller may do what it asked for on a registry.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    registry: Arc<Registry>,
+    holder: Holder,
+}
+
+impl Granted {
+    /// The registry.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Whether the caller may also pull from another repository: what a mount asks.
+    pub fn may_pull(&self, repository: &str) -> bool {
+        self.holder.covers("repository", repository, "pull")
+    }
+}
+
+/// Decides whether a request with this `Authorization` header may do all that it `needs`; if not, answers with a challenge for
+/// `asks`, which may be more.
+pub fn authorize(
+    world: &World,
+    registry: &Arc<Registry>,
+    authorization: Option<&str>,
+    needs: &[Scope],
+    asks: &[Scope],
+) -> Result<Granted, Error> {
+    let challenge = |fault| Error::challenge(&registry.login_server, asks, fault);
+    let holder = match authorization.map(|header| header.split_once(' ').unwrap_or((header, ""))) {
+        _ if registry.public => Holder::Anyone,
+        None => return Err(challenge(None)),
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+            tokens::read_access(world, registry, token.trim()).map(Holder::Token).map_err(|_| challenge(Some("invalid_token")))?
+        }
+        // Basic credentials open resources directly too (inferred from scripts that users publish).
+        Some((scheme, encoded)) if scheme.eq_ignore_ascii_case("basic") => {
+            let credential = read_basic(encoded).ok_or_else(|| challenge(None))?;
+            authenticate(world, registry, &credential).map_err(|_| challenge(None))?
+        }
+        Some(_) => return Err(challenge(Some("invalid_token"))),
+    };
+    let covered = |scope: &Scope| scope.actions.iter().all(|action| holder.covers(&scope.kind, &scope.name, action));
+    match needs.iter().all(covered) {
+        true => Ok(Granted { registry: registry.clone(), holder }),
+        false if registry.public => Err(Error::unsupported("azlet does not implement writing to a public registry")),
+        false => Err(challenge(Some("insufficient_scope"))),
+    }
+}
+
+/// The actions of which one lets an image be imported: for registry permissions and for repository permissions.
+pub const PULL_ACTIONS: [(Plane, &str); 2] = [(Plane::Management, LEGACY_ACTIONS[0].1[0]), (Plane::Data, ABAC_ACTIONS[0].1[0])];
+
+/// Reads the value of a `Basic` header.
+pub fn read_basic(encoded: &str) -> Option<BasicCredential> {
+    let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (username, password) = decoded.split_once(':')?;
+    Some(BasicCredential { username: username.to_owned(), password: password.to_owned() })
+}
+
+/// What `POST /oauth2/exchange` is given.
+#[derive(Clone, Copy, Default)]
+pub struct ExchangeRequest<'a> {
+    /// `access_token`; the deprecated `access_token_refresh_token` is taken alike.
+    pub grant_type: &'a str,
+    /// The login server.
+    pub service: Option<&'a str>,
+    /// The tenant, by id or domain.
+    pub tenant: Option<&'a str>,
+    /// Entra's token.
+    pub access_token: &'a str,
+}
+
+/// Gives a refresh token of the registry for a token of Entra. What it permits is computed here and stays so for its life. A
+/// caller without any right is refused with a body, a token that cannot be taken without one.
+pub fn exchange(world: &World, registry: &Registry, request: &ExchangeRequest<'_>, correlation: &str) -> Result<String, Error> {
+    if !matches!(request.grant_type, "access_token" | "access_token_refresh_token") {
+        let message = format!("azlet does not implement the exchange grant '{}'; use access_token", request.grant_type);
+        return Err(Error::bad_request(message));
+    }
+    let tenant = &world.directory.tenant;
+    let other_tenant =
+        |asked: &str| !asked.eq_ignore_ascii_case(&tenant.id.to_string()) && !asked.eq_ignore_ascii_case(&tenant.domain);
+    let other_service = |asked: &str| !asked.eq_ignore_ascii_case(&registry.login_server);
+    if request.tenant.is_some_and(other_tenant) || request.service.is_some_and(other_service) {
+        return Err(Error::refused_silently());
+    }
+    let claims = entra::token::verify(world, request.access_token).map_err(|_| Error::refused_silently())?;
+    if claims.tenant_id != tenant.id || !takes_audience(registry, &claims.audience) {
+        return Err(Error::refused_silently());
+    }
+    let caller = entra::token::caller(world, &claims).ok_or_else(Error::refused_silently)?;
+    let rights = rights_of(world, registry, &caller);
+    if rights.is_empty() {
+        return Err(Error::no_rights(correlation));
+    }
+    let subject = claims.user_principal_name.unwrap_or_else(|| claims.object_id.to_string());
+    let claims = RefreshClaims { subject, app_id: claims.app_id, rights };
+    Ok(tokens::issue_refresh(world, registry, &claims, &tenant.id.to_string()))
+}
+
+fn takes_audience(registry: &Registry, audience: &str) -> bool {
+    let audience = audience.trim_end_matches('/');
+    let among = |known: &[&str]| known.iter().any(|it| it.eq_ignore_ascii_case(audience));
+    among(&OWN_AUDIENCES) || (among(&ARM_AUDIENCES) && registry.settings.read().authentication_as_arm)
+}
+
+/// What the token endpoint is shown.
+#[derive(Clone, Debug)]
+pub enum Shown {
+    /// Nothing.
+    Nothing,
+    /// A refresh token.
+    Refresh(String),
+    /// A user name and a password.
+    Basic(BasicCredential),
+}
+
+/// Gives an access token for what is asked, as far as the caller's rights go: a lesser token is no error, the resource will
+/// refuse it.
+pub fn token(world: &World, registry: &Registry, shown: &Shown, asked: &[Scope], correlation: &str) -> Result<String, Error> {
+    let holder = match shown {
+        Shown::Refresh(token) => {
+            let claims = tokens::read_refresh(world, registry, token).map_err(|_| Error::refused_silently())?;
+            Holder::of(registry, claims)
+        }
+        Shown::Basic(credential) => match authenticate(world, registry, credential) {
+            Err(error) if error.entries.iter().any(|entry| entry.message == AUTHENTICATION_REQUIRED) => {
+                return Err(Error::no_rights(correlation));
+            }
+            other => other?,
+        },
+        Shown::Nothing if registry.settings.read().anonymous_pull => Holder::Anyone,
+        Shown::Nothing => return Err(Error::no_rights(correlation)),
+    };
+    let access = holder.grant(asked);
+    let bearer = match &holder {
+        Holder::Rights(claims) => Bearer { subject: &claims.subject, app_id: claims.app_id.as_deref(), expires: None },
+        Holder::Token(claims) => {
+            Bearer { subject: &claims.subject, app_id: claims.app_id.as_deref(), expires: Some(claims.expires) }
+        }
+        Holder::Anyone => Bearer { subject: ANONYMOUS, app_id: None, expires: None },
+    };
+    Ok(tokens::issue_access(world, registry, bearer, &access))
+}
+
+/// Checks that a user name and a password may pull something; without them, that anyone may.
+pub fn authenticate_basic(world: &World, registry: &Registry, credential: Option<&BasicCredential>) -> Result<(), Error> {
+    let holder = match credential {
+        Some(credential) => authenticate(world, registry, credential)?,
+        None if registry.settings.read().anonymous_pull => Holder::Anyone,
+        None => return Err(Error::unauthorized(AUTHENTICATION_REQUIRED)),
+    };
+    let may_pull = match &holder {
+        Holder::Rights(claims) => claims.rights.contains(&Right::Read),
+        Holder::Token(claims) => claims.access.iter().any(|scope| scope.actions.iter().any(|action| action == "pull")),
+        Holder::Anyone => true,
+    };
+    if may_pull { Ok(()) } else { Err(Error::unauthorized(AUTHENTICATION_REQUIRED)) }
+}
+
+fn authenticate(world: &World, registry: &Registry, credential: &BasicCredential) -> Result<Holder, Error> {
+    let BasicCredential { username, password } = credential;
+    let generic = || Error::unauthorized(AUTHENTICATION_REQUIRED);
+    if username.is_empty() && password.is_empty() && registry.settings.read().anonymous_pull {
+        return Ok(Holder::Anyone);
+    }
+    if username.eq_ignore_ascii_case(&registry.name) {
+        return admin(registry, password).ok_or_else(generic);
+    }
+    let Ok(id) = Uuid::try_parse(username) else {
+        return Err(Error::unauthorized("aad access token with sp failed client id must be guid"));
+    };
+    if id == TOKEN_USER {
+        return match tokens::read_refresh(world, registry, password) {
+            Ok(claims) => Ok(Holder::of(registry, claims)),
+            Err(_) => tokens::read_access(world, registry, password).map(Holder::Token).map_err(|_| generic()),
+        };
+    }
+    service_principal(world, registry, id, password)
+}
+
+/// The admin user may do everything.
+fn admin(registry: &Registry, password: &str) -> Option<Holder> {
+    let signed_in = {
+        let settings = registry.settings.read();
+        settings.admin_enabled && settings.admin_passwords.iter().any(|known| !known.is_empty() && known == password)
+    };
+    let claims = || RefreshClaims { subject: registry.name.clone(), app_id: None, rights: Right::ALL.to_vec() };
+    signed_in.then(|| Holder::of(registry, claims()))
+}
+
+fn service_principal(world: &World, registry: &Registry, app_id: Uuid, secret: &str) -> Result<Holder, Error> {
+    let principal =
+        world.directory.by_app_id(app_id).ok_or_else(|| Error::unauthorized("Application not registered with AAD."))?;
+    let now = world.clock.now();
+    let known = match &principal.kind {
+        Kind::ServicePrincipal(it) => it.credentials.passwords.iter().any(|known| known.secret == secret && now < known.end),
+        Kind::User(_) | Kind::Group => false,
+    };
+    let caller = world.directory.caller(principal.object_id).filter(|_| known);
+    let caller = caller.ok_or_else(|| Error::unauthorized("Invalid clientid or client secret."))?;
+    let rights = rights_of(world, registry, &caller);
+    if rights.is_empty() {
+        return Err(Error::unauthorized(AUTHENTICATION_REQUIRED));
+    }
+    let subject = principal.object_id.to_string();
+    Ok(Holder::of(registry, RefreshClaims { subject, app_id: Some(app_id.to_string()), rights }))
+}
+
+/// Refuses a client that may not reach the registry at all.
+pub fn firewall(registry: &Registry, address: &str) -> Result<(), Error> {
+    if registry.settings.read().public_network_access { Ok(()) } else { Err(Error::firewall(address)) }
+}
