@@ -7,12 +7,15 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use crate::acr::store::Store as Registries;
+use crate::arm::store::Store as Resources;
+use crate::entra::store::Store as Directory;
 use crate::kernel::access::Access;
 use crate::kernel::clock::Clock;
 use crate::kernel::ids::Ids;
 use crate::kernel::jwt::SigningKey;
 use crate::kernel::timeline::Timeline;
-use crate::{acr, arm, entra, kube};
+use crate::kube::store::{Due as KubeDue, Store as Clusters};
 
 pub use seed::{Seed, SeedError, SeedImage, SeedPrincipal, SeedSubscription};
 
@@ -20,7 +23,7 @@ pub use seed::{Seed, SeedError, SeedImage, SeedPrincipal, SeedSubscription};
 #[derive(Debug)]
 pub enum Due {
     /// In a cluster.
-    Kube(kube::store::Due),
+    Kube(KubeDue),
 }
 
 /// All state of the emulated Azure.
@@ -41,19 +44,19 @@ pub struct World {
     /// Roles and their assignments.
     pub access: Access,
     /// Entra's directory.
-    pub directory: entra::store::Store,
+    pub directory: Directory,
     /// Subscriptions, groups, resources, operations.
-    pub arm: arm::store::Store,
+    pub arm: Resources,
     /// Registries and their content, and the public images that can be imported.
-    pub acr: acr::store::Store,
+    pub acr: Registries,
     /// Clusters and their objects.
-    pub kube: kube::store::Store,
+    pub kube: Clusters,
 }
 
 impl World {
     /// A world as the seed describes it.
     pub fn new(seed: Seed, clock: Clock, ids: Ids, signing_key: Arc<SigningKey>, ca_pem: Arc<str>) -> Arc<Self> {
-        let directory = entra::store::Store::new(seed.tenant());
+        let directory = Directory::new(seed.tenant());
         let world = Self {
             clock,
             ids,
@@ -62,9 +65,9 @@ impl World {
             ca_pem,
             access: Access::default(),
             directory,
-            arm: arm::store::Store::default(),
-            acr: acr::store::Store::default(),
-            kube: kube::store::Store::default(),
+            arm: Resources::default(),
+            acr: Registries::default(),
+            kube: Clusters::default(),
             seed,
         };
         seed::plant(&world);
@@ -96,5 +99,6 @@ impl Universe {
         let (clock, ids) = (old.clock.restarted(), old.ids.restarted());
         let new = World::new(old.seed.clone(), clock, ids, old.signing_key.clone(), old.ca_pem.clone());
         self.current.store(new);
+        old.kube.close();
     }
 }

@@ -134,7 +134,7 @@ pub struct Store {
     principals: DashMap<Uuid, Arc<Principal>>,
     by_app_id: DashMap<Uuid, Uuid>,
     by_user_name: DashMap<String, Uuid>,
-    /// Group and member, and the other way round.
+    /// Member and group: a member's groups are one range.
     memberships: RwLock<BTreeSet<(Uuid, Uuid)>>,
 }
 
@@ -178,7 +178,7 @@ impl Store {
             }
             Kind::Group => {}
         }
-        self.memberships.write().retain(|(group, member)| *group != object_id && *member != object_id);
+        self.memberships.write().retain(|(member, group)| *group != object_id && *member != object_id);
         Some(principal)
     }
 
@@ -208,7 +208,7 @@ impl Store {
 
     /// Makes `member` a member of `group`.
     pub fn add_member(&self, group: Uuid, member: Uuid) {
-        self.memberships.write().insert((group, member));
+        self.memberships.write().insert((member, group));
     }
 
     /// Every group that holds `member`, directly or through other groups.
@@ -217,7 +217,7 @@ impl Store {
         let mut found: Vec<Uuid> = Vec::new();
         let mut open = vec![member];
         while let Some(next) = open.pop() {
-            for (group, _) in memberships.iter().filter(|(_, held)| *held == next) {
+            for (_, group) in memberships.range((next, Uuid::nil())..=(next, Uuid::max())) {
                 if !found.contains(group) {
                     found.push(*group);
                     open.push(*group);
@@ -231,5 +231,22 @@ impl Store {
     pub fn caller(&self, object_id: Uuid) -> Option<Caller> {
         let principal = self.principal(object_id).filter(|principal| principal.enabled)?;
         Some(Caller { object_id, label: principal.label(), kind: principal.principal_kind(), groups: self.groups_of(object_id) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_hold_members_through_other_groups() {
+        let id = Uuid::from_u128;
+        let tenant = Tenant { id: id(0), domain: String::new(), display_name: String::new() };
+        let store = Store::new(tenant);
+        store.add_member(id(20), id(1));
+        store.add_member(id(30), id(20));
+        store.add_member(id(20), id(30));
+        assert_eq!(store.groups_of(id(1)), [id(20), id(30)]);
+        assert!(store.groups_of(id(2)).is_empty());
     }
 }

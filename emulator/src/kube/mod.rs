@@ -1,6 +1,17 @@
-//! To be built.
+//! The Kubernetes API server of every cluster, with its controllers, its scheduler and its kubelets.
 
+pub mod admission;
+pub mod bootstrap;
+pub mod controllers;
+pub mod defaults;
+pub mod error;
+pub mod kinds;
+pub mod objects;
 pub mod store;
+pub mod types;
+pub mod validate;
+
+pub use bootstrap::{deprovision, provision, reconfigure};
 
 /// Every route of the plane.
 pub fn router() -> axum::Router {

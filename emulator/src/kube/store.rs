@@ -1,16 +1,360 @@
-//! The state of this plane.
+//! The state of this plane: clusters, and in each its objects with one version counter, a ring of recent changes for watches,
+//! and a queue of what the controllers have not looked at yet. What may happen to an object is in `objects.rs`.
 
-/// Everything that this plane keeps.
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use parking_lot::{Mutex, RwLock};
+use serde_json::Value;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::kinds::{self, Kind};
+use crate::kernel::resource_id::ResourceId;
+
+/// How many changes a cluster keeps for watches that resume.
+const KEPT_CHANGES: usize = 2048;
+
+/// All clusters, by the host of their API server.
 #[derive(Debug, Default)]
-pub struct Store {}
+pub struct Store {
+    clusters: DashMap<String, Arc<Cluster>>,
+}
+
+impl Store {
+    /// The cluster whose API server has this host name.
+    pub fn by_host(&self, host: &str) -> Option<Arc<Cluster>> {
+        self.clusters.get(&host.to_ascii_lowercase()).map(|entry| entry.value().clone())
+    }
+
+    /// The cluster that is this ARM resource.
+    pub fn by_arm_id(&self, id: &ResourceId) -> Option<Arc<Cluster>> {
+        self.clusters.iter().find(|entry| entry.value().id == *id).map(|entry| entry.value().clone())
+    }
+
+    /// Adds a cluster.
+    pub fn insert(&self, cluster: Arc<Cluster>) {
+        let host = cluster.spec().fqdn.to_ascii_lowercase();
+        self.clusters.insert(host, cluster);
+    }
+
+    /// Takes a cluster away and ends its watches.
+    pub fn remove(&self, id: &ResourceId) -> Option<Arc<Cluster>> {
+        let cluster = self.by_arm_id(id)?;
+        self.clusters.remove(&cluster.spec().fqdn.to_ascii_lowercase());
+        cluster.close();
+        Some(cluster)
+    }
+
+    /// Ends all watches: what a reset of the world begins with.
+    pub fn close(&self) {
+        self.clusters.iter().for_each(|entry| entry.value().close());
+    }
+}
 
 /// What happens later in a cluster.
 #[derive(Debug)]
 pub enum Due {}
 
-impl Store {
-    /// A cluster by its API server's host.
-    pub fn by_host(&self, _host: &str) -> Option<()> {
-        None
+/// What a cluster is made of.
+#[derive(Clone, Debug)]
+pub struct ClusterSpec {
+    /// The managed cluster in ARM.
+    pub id: ResourceId,
+    /// Its name.
+    pub name: String,
+    /// The host of its API server.
+    pub fqdn: String,
+    /// Where it stands, `westus2`.
+    pub location: String,
+    /// `1.33.5`.
+    pub version: String,
+    /// Its pools of nodes.
+    pub node_pools: Vec<NodePool>,
+    /// As whom its nodes pull; none with a service principal.
+    pub kubelet_identity: Option<KubeletIdentity>,
+    /// The token in the user's kubeconfig.
+    pub user_token: String,
+    /// The token in the administrator's kubeconfig.
+    pub admin_token: String,
+    /// The group that holds its nodes, `MC_…`.
+    pub node_resource_group: String,
+}
+
+/// A pool of nodes.
+#[derive(Clone, Debug)]
+pub struct NodePool {
+    /// Its name.
+    pub name: String,
+    /// How many nodes.
+    pub count: u32,
+    /// `Standard_DS2_v2`.
+    pub vm_size: String,
+    /// `System` or `User`.
+    pub mode: String,
+    /// More labels of its nodes.
+    pub labels: BTreeMap<String, String>,
+    /// Its nodes' taints, `key=value:Effect`.
+    pub taints: Vec<String>,
+}
+
+/// The identity that nodes have at the registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KubeletIdentity {
+    /// Its object id.
+    pub object_id: Uuid,
+    /// Its client id.
+    pub client_id: Uuid,
+}
+
+/// An object's place: kind, namespace (empty for what has none), name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    kind: usize,
+    /// The namespace.
+    pub namespace: String,
+    /// The name.
+    pub name: String,
+}
+
+impl Key {
+    /// The place of an object.
+    pub fn new(kind: &Kind, namespace: &str, name: &str) -> Self {
+        let namespace = if kind.namespaced { namespace } else { "" };
+        Self { kind: kind.index, namespace: namespace.into(), name: name.into() }
     }
+
+    /// Its kind.
+    pub fn kind(&self) -> &'static Kind {
+        &kinds::all()[self.kind]
+    }
+}
+
+/// What a change was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// The object is new.
+    Added,
+    /// The object was changed.
+    Modified,
+    /// The object is gone.
+    Deleted,
+}
+
+/// A change, as watches see it.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The cluster's version after it.
+    pub version: u64,
+    /// What it was.
+    pub verb: Verb,
+    /// Where.
+    pub key: Key,
+    /// The object after it; of a deletion, the last state with the version of the deletion.
+    pub object: Arc<Value>,
+    /// The object before it.
+    pub previous: Option<Arc<Value>>,
+}
+
+/// Something that changed and that the controllers have not looked at since.
+#[derive(Clone, Debug)]
+pub struct Dirty {
+    /// Its kind.
+    pub kind: &'static Kind,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its last state.
+    pub object: Arc<Value>,
+    /// Whether it is gone.
+    pub deleted: bool,
+}
+
+/// What waiting watches are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Signal {
+    /// The cluster's version.
+    pub version: u64,
+    /// Whether the cluster is no more.
+    pub closed: bool,
+}
+
+/// A cluster.
+#[derive(Debug)]
+pub struct Cluster {
+    /// The managed cluster in ARM.
+    pub id: ResourceId,
+    spec: RwLock<ClusterSpec>,
+    pub(super) state: Mutex<State>,
+    signal: watch::Sender<Signal>,
+}
+
+impl Cluster {
+    /// A cluster without objects.
+    pub fn new(spec: ClusterSpec) -> Self {
+        let state = Mutex::new(State::default());
+        Self { id: spec.id.clone(), spec: RwLock::new(spec), state, signal: watch::Sender::new(Signal::default()) }
+    }
+
+    /// What it is made of.
+    pub fn spec(&self) -> ClusterSpec {
+        self.spec.read().clone()
+    }
+
+    /// Changes what it is made of; the host must stay.
+    pub fn set_spec(&self, spec: ClusterSpec) {
+        *self.spec.write() = spec;
+    }
+
+    /// Tells when something changes.
+    pub fn subscribe(&self) -> watch::Receiver<Signal> {
+        self.signal.subscribe()
+    }
+
+    /// Ends its watches.
+    pub fn close(&self) {
+        self.signal.send_modify(|signal| signal.closed = true);
+    }
+
+    /// Runs `act` on the objects, then wakes the watches if anything changed.
+    pub(super) fn locked<Answer>(&self, act: impl FnOnce(&mut State) -> Answer) -> Answer {
+        let mut state = self.state.lock();
+        let answer = act(&mut state);
+        let version = state.version;
+        drop(state);
+        self.signal.send_if_modified(|signal| {
+            let moved = signal.version != version;
+            signal.version = version;
+            moved
+        });
+        answer
+    }
+
+    /// The version of the whole.
+    pub fn version(&self) -> u64 {
+        self.state.lock().version
+    }
+
+    /// An object.
+    pub fn get(&self, kind: &Kind, namespace: &str, name: &str) -> Option<Arc<Value>> {
+        self.state.lock().objects.get(&Key::new(kind, namespace, name)).cloned()
+    }
+
+    /// The objects of a kind by namespace and name, of one namespace or of all, and the version at which they are so.
+    pub fn list(&self, kind: &Kind, namespace: Option<&str>) -> (Vec<Arc<Value>>, u64) {
+        let state = self.state.lock();
+        (state.of_kind(kind, namespace).map(|(_, object)| object.clone()).collect(), state.version)
+    }
+
+    /// The objects that name `uid` among their owners.
+    pub fn owned_by(&self, uid: &str) -> Vec<Arc<Value>> {
+        let state = self.state.lock();
+        let keys = state.owned.get(uid).into_iter().flatten();
+        keys.filter_map(|key| state.objects.get(key).cloned()).collect()
+    }
+
+    /// The next change that the controllers have not seen, in the order in which things first changed.
+    pub fn next_dirty(&self) -> Option<Dirty> {
+        self.state.lock().next_dirty()
+    }
+
+    /// The changes after `version`; nothing if they are no longer kept.
+    pub fn changes_since(&self, version: u64) -> Option<Vec<Change>> {
+        let state = self.state.lock();
+        if version < state.forgotten {
+            return None;
+        }
+        let first = state.changes.partition_point(|change| change.version <= version);
+        Some(state.changes.range(first..).cloned().collect())
+    }
+}
+
+/// The objects of a cluster and what follows from them.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) version: u64,
+    forgotten: u64,
+    pub(super) objects: BTreeMap<Key, Arc<Value>>,
+    pub(super) owned: BTreeMap<String, BTreeSet<Key>>,
+    changes: VecDeque<Change>,
+    queue: VecDeque<Key>,
+    dirty: BTreeMap<Key, (Arc<Value>, bool)>,
+}
+
+impl State {
+    /// The objects of a kind, of one namespace or of all.
+    pub(super) fn of_kind(&self, kind: &Kind, namespace: Option<&str>) -> impl Iterator<Item = (&Key, &Arc<Value>)> {
+        let namespace = if kind.namespaced { namespace } else { None };
+        let start = Key { kind: kind.index, namespace: namespace.unwrap_or("").into(), name: String::new() };
+        let (index, wanted) = (kind.index, namespace.map(str::to_owned));
+        self.objects
+            .range((Bound::Included(start), Bound::Unbounded))
+            .take_while(move |(key, _)| key.kind == index && wanted.as_ref().is_none_or(|wanted| key.namespace == *wanted))
+    }
+
+    /// Puts an object in its place with a new version.
+    pub(super) fn put(&mut self, key: Key, mut object: Value) -> Arc<Value> {
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = self.version.to_string().into();
+        let object = Arc::new(object);
+        let previous = self.objects.insert(key.clone(), object.clone());
+        if let Some(previous) = &previous {
+            self.forget_owners(&key, previous);
+        }
+        for uid in owners(&object) {
+            self.owned.entry(uid.to_owned()).or_default().insert(key.clone());
+        }
+        let verb = if previous.is_some() { Verb::Modified } else { Verb::Added };
+        self.note(verb, key, object.clone(), previous);
+        object
+    }
+
+    /// Takes an object away; what is returned has the version of its end.
+    pub(super) fn take(&mut self, key: &Key) -> Option<Arc<Value>> {
+        let previous = self.objects.remove(key)?;
+        self.forget_owners(key, &previous);
+        self.version += 1;
+        let mut last = (*previous).clone();
+        last["metadata"]["resourceVersion"] = self.version.to_string().into();
+        let last = Arc::new(last);
+        self.note(Verb::Deleted, key.clone(), last.clone(), Some(previous));
+        Some(last)
+    }
+
+    fn forget_owners(&mut self, key: &Key, object: &Value) {
+        for uid in owners(object) {
+            if let Some(keys) = self.owned.get_mut(uid) {
+                keys.remove(key);
+                if keys.is_empty() {
+                    self.owned.remove(uid);
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, verb: Verb, key: Key, object: Arc<Value>, previous: Option<Arc<Value>>) {
+        if self.dirty.insert(key.clone(), (object.clone(), verb == Verb::Deleted)).is_none() {
+            self.queue.push_back(key.clone());
+        }
+        self.changes.push_back(Change { version: self.version, verb, key, object, previous });
+        if self.changes.len() > KEPT_CHANGES
+            && let Some(oldest) = self.changes.pop_front()
+        {
+            self.forgotten = oldest.version;
+        }
+    }
+
+    fn next_dirty(&mut self) -> Option<Dirty> {
+        let key = self.queue.pop_front()?;
+        let (object, deleted) = self.dirty.remove(&key)?;
+        Some(Dirty { kind: key.kind(), namespace: key.namespace, name: key.name, object, deleted })
+    }
+}
+
+/// The uids of an object's owners.
+pub(super) fn owners(object: &Value) -> impl Iterator<Item = &str> {
+    object["metadata"]["ownerReferences"].as_array().into_iter().flatten().filter_map(|owner| owner["uid"].as_str())
 }

@@ -1,0 +1,36 @@
+//! How a cluster comes into being, changes and goes: what ARM's managed clusters call.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::store::{Cluster, ClusterSpec};
+use super::{controllers, kinds};
+use crate::kernel::resource_id::ResourceId;
+use crate::world::World;
+
+/// Makes a cluster with its namespaces, its own service and its nodes.
+pub fn provision(world: &World, spec: ClusterSpec) -> Arc<Cluster> {
+    let cluster = Arc::new(Cluster::new(spec));
+    for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
+        if let Err(error) = cluster.create(world, &kinds::NAMESPACES, json!({"metadata": {"name": name}})) {
+            tracing::warn!(kubernetes.namespace = name, "cannot make the namespace: {error}");
+        }
+    }
+    controllers::settle(world, &cluster);
+    world.kube.insert(cluster.clone());
+    cluster
+}
+
+/// Makes a cluster be as `spec` says: pools scaled, the version changed. Tells whether there is such a cluster.
+pub fn reconfigure(world: &World, spec: &ClusterSpec) -> bool {
+    let Some(cluster) = world.kube.by_arm_id(&spec.id) else { return false };
+    cluster.set_spec(spec.clone());
+    controllers::settle(world, &cluster);
+    true
+}
+
+/// Takes a cluster away. Tells whether there was one.
+pub fn deprovision(world: &World, id: &ResourceId) -> bool {
+    world.kube.remove(id).is_some()
+}

@@ -1,0 +1,241 @@
+//! The one home of what the API server answers when it refuses: `Status` objects (apimachinery's `api/errors`).
+
+use std::fmt;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Map, Value, json};
+
+use super::kinds::Kind;
+
+/// A refusal.
+#[derive(Clone, Debug)]
+pub struct Error {
+    /// The HTTP status.
+    pub code: u16,
+    /// The machine-readable reason, `NotFound`.
+    pub reason: &'static str,
+    /// What people read.
+    pub message: String,
+    details: Option<Value>,
+}
+
+/// One field that is not as it must be (apimachinery's `field.Error`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cause {
+    /// Where: `spec.containers[0].image`.
+    pub field: String,
+    /// `FieldValueRequired`, `FieldValueInvalid` and so on.
+    pub reason: &'static str,
+    /// What is wrong, without the field.
+    pub message: String,
+}
+
+impl Cause {
+    /// A field that must be there.
+    pub fn required(field: impl Into<String>, detail: &str) -> Self {
+        let message = if detail.is_empty() { "Required value".into() } else { format!("Required value: {detail}") };
+        Self { field: field.into(), reason: "FieldValueRequired", message }
+    }
+
+    /// A field whose value cannot be.
+    pub fn invalid(field: impl Into<String>, value: &Value, detail: &str) -> Self {
+        Self { field: field.into(), reason: "FieldValueInvalid", message: format!("Invalid value: {value}: {detail}") }
+    }
+
+    /// A field that may not be set.
+    pub fn forbidden(field: impl Into<String>, detail: &str) -> Self {
+        Self { field: field.into(), reason: "FieldValueForbidden", message: format!("Forbidden: {detail}") }
+    }
+
+    /// A value that may stand only once.
+    pub fn duplicate(field: impl Into<String>, value: &Value) -> Self {
+        Self { field: field.into(), reason: "FieldValueDuplicate", message: format!("Duplicate value: {value}") }
+    }
+
+    /// A value that names something absent.
+    pub fn not_found(field: impl Into<String>, value: &Value) -> Self {
+        Self { field: field.into(), reason: "FieldValueNotFound", message: format!("Not found: {value}") }
+    }
+
+    /// A value outside of an enumeration; `supported` in alphabetic order.
+    pub fn not_supported(field: impl Into<String>, value: &Value, supported: &[&str]) -> Self {
+        let list = supported.iter().map(|value| format!("\"{value}\"")).collect::<Vec<_>>().join(", ");
+        let message = format!("Unsupported value: {value}: supported values: {list}");
+        Self { field: field.into(), reason: "FieldValueNotSupported", message }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.field, self.message)
+    }
+}
+
+fn details_of(kind: &Kind, name: &str) -> Value {
+    let mut details = Map::new();
+    if !name.is_empty() {
+        details.insert("name".into(), name.into());
+    }
+    if !kind.group.is_empty() {
+        details.insert("group".into(), kind.group.clone().into());
+    }
+    details.insert("kind".into(), kind.plural.clone().into());
+    Value::Object(details)
+}
+
+impl Error {
+    fn new(code: u16, reason: &'static str, message: impl Into<String>, details: Option<Value>) -> Self {
+        Self { code, reason, message: message.into(), details }
+    }
+
+    /// 404: no such object.
+    pub fn not_found(kind: &Kind, name: &str) -> Self {
+        let message = format!("{} \"{name}\" not found", kind.qualified_plural());
+        Self::new(404, "NotFound", message, Some(details_of(kind, name)))
+    }
+
+    /// 404: no such resource.
+    pub fn no_such_resource() -> Self {
+        Self::new(404, "NotFound", "the server could not find the requested resource", Some(json!({})))
+    }
+
+    /// 409: the name is taken.
+    pub fn already_exists(kind: &Kind, name: &str) -> Self {
+        let message = format!("{} \"{name}\" already exists", kind.qualified_plural());
+        Self::new(409, "AlreadyExists", message, Some(details_of(kind, name)))
+    }
+
+    /// 409: the object is not what the client took it for.
+    pub fn conflict(kind: &Kind, name: &str) -> Self {
+        Self::conflict_because(
+            kind,
+            name,
+            "the object has been modified; please apply your changes to the latest version and try again",
+        )
+    }
+
+    /// 409: a precondition does not hold.
+    pub fn conflict_because(kind: &Kind, name: &str, why: &str) -> Self {
+        let message = format!("Operation cannot be fulfilled on {} \"{name}\": {why}", kind.qualified_plural());
+        Self::new(409, "Conflict", message, Some(details_of(kind, name)))
+    }
+
+    /// 422: the object breaks rules.
+    pub fn invalid(kind: &Kind, name: &str, causes: &[Cause]) -> Self {
+        Self::invalid_named(&kind.group, &kind.kind, name, causes)
+    }
+
+    /// 422 for something that is no kind of the table.
+    pub fn invalid_named(group: &str, kind: &str, name: &str, causes: &[Cause]) -> Self {
+        let qualified = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
+        let mut texts: Vec<String> = Vec::new();
+        for cause in causes {
+            let text = cause.to_string();
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        let text = if texts.len() == 1 { texts.remove(0) } else { format!("[{}]", texts.join(", ")) };
+        let mut details = Map::new();
+        if !name.is_empty() {
+            details.insert("name".into(), name.into());
+        }
+        if !group.is_empty() {
+            details.insert("group".into(), group.into());
+        }
+        details.insert("kind".into(), kind.into());
+        let list = causes
+            .iter()
+            .map(|cause| json!({"reason": cause.reason, "message": cause.message, "field": cause.field}))
+            .collect::<Vec<_>>();
+        details.insert("causes".into(), list.into());
+        Self::new(422, "Invalid", format!("{qualified} \"{name}\" is invalid: {text}"), Some(Value::Object(details)))
+    }
+
+    /// 400.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(400, "BadRequest", message, None)
+    }
+
+    /// 400: azlet does not do this.
+    pub fn not_implemented(what: &str) -> Self {
+        Self::bad_request(format!("azlet does not implement {what}"))
+    }
+
+    /// 401: the token is nobody's.
+    pub fn unauthorized() -> Self {
+        Self::new(401, "Unauthorized", "Unauthorized", None)
+    }
+
+    /// 403 for a user without the permission.
+    pub fn forbidden(group: &str, resource: &str, name: &str, message: String) -> Self {
+        let mut details = Map::new();
+        if !name.is_empty() {
+            details.insert("name".into(), name.into());
+        }
+        if !group.is_empty() {
+            details.insert("group".into(), group.into());
+        }
+        if !resource.is_empty() {
+            details.insert("kind".into(), resource.into());
+        }
+        Self::new(403, "Forbidden", message, Some(Value::Object(details)))
+    }
+
+    /// 405.
+    pub fn method_not_allowed() -> Self {
+        let message = "the server does not allow this method on the requested resource";
+        Self::new(405, "MethodNotAllowed", message, Some(json!({})))
+    }
+
+    /// 406.
+    pub fn not_acceptable() -> Self {
+        let message = "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf";
+        Self::new(406, "NotAcceptable", message, Some(json!({})))
+    }
+
+    /// 410: what is asked for is no longer kept.
+    pub fn expired(message: impl Into<String>) -> Self {
+        Self::new(410, "Expired", message, None)
+    }
+
+    /// 413.
+    pub fn too_large(limit: usize) -> Self {
+        let message = format!("Request entity too large: limit is {limit}");
+        Self::new(413, "RequestEntityTooLarge", message, Some(json!({})))
+    }
+
+    /// 415 with the types that would do.
+    pub fn unsupported_media_type(message: impl Into<String>) -> Self {
+        Self::new(415, "UnsupportedMediaType", message, Some(json!({})))
+    }
+
+    /// The `Status` object.
+    pub fn status(&self) -> Value {
+        let mut status = json!({
+            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": self.message, "reason": self.reason,
+        });
+        if let Some(details) = &self.details {
+            status["details"] = details.clone();
+        }
+        status["code"] = self.code.into();
+        status
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.code).unwrap_or(StatusCode::BAD_REQUEST);
+        let json = HeaderValue::from_static("application/json");
+        (status, [(header::CONTENT_TYPE, json)], format!("{}\n", self.status())).into_response()
+    }
+}

@@ -1,0 +1,176 @@
+//! The kinds that the API server serves, out of `fixtures/kubernetes/kinds.json`: names, verbs, subresources and printer
+//! columns. The one source of discovery, routing, tables and the OpenAPI documents.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+const KINDS: &str = include_str!("../../../fixtures/kubernetes/kinds.json");
+const ALL_VERBS: &str = "create delete deletecollection get list patch update watch";
+
+static TABLE: LazyLock<Vec<Kind>> = LazyLock::new(|| {
+    let rows: Vec<Kind> = serde_json::from_str(KINDS).expect("fixtures/kubernetes/kinds.json holds kinds: a test reads it");
+    rows.into_iter().enumerate().map(|(index, kind)| Kind { index, ..kind }).collect()
+});
+
+/// A kind of object.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kind {
+    /// Its place in the table: what objects are ordered by.
+    #[serde(skip)]
+    pub index: usize,
+    /// The API group, empty for the core.
+    pub group: String,
+    /// The version.
+    pub version: String,
+    /// `Pod`.
+    pub kind: String,
+    /// `pods`.
+    pub plural: String,
+    #[serde(default)]
+    singular: Option<String>,
+    /// Short names, `po`.
+    #[serde(default, rename = "short")]
+    pub short_names: Vec<String>,
+    /// Categories, `all`.
+    #[serde(default)]
+    pub categories: Vec<String>,
+    /// Whether its objects live in namespaces.
+    pub namespaced: bool,
+    /// Whether the server counts changes of the specification in `metadata.generation`.
+    #[serde(default)]
+    pub generation: bool,
+    #[serde(default)]
+    verbs: Option<String>,
+    /// What lies below an object.
+    #[serde(default)]
+    pub subresources: Vec<Subresource>,
+    /// Printer columns between the name and the age: `Title type [priority]`.
+    pub columns: Vec<String>,
+}
+
+/// A subresource of a kind.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subresource {
+    /// `scale`.
+    pub name: String,
+    verbs: String,
+    /// The group of its kind, if it has its own.
+    #[serde(default)]
+    pub group: String,
+    /// The version of its kind, if it has its own.
+    #[serde(default)]
+    pub version: String,
+    /// Its kind, if not the object's.
+    #[serde(default)]
+    pub kind: Option<String>,
+}
+
+impl Kind {
+    /// `v1`, `apps/v1`.
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
+    }
+
+    /// `pod`.
+    pub fn singular(&self) -> String {
+        self.singular.clone().unwrap_or_else(|| self.kind.to_lowercase())
+    }
+
+    /// The verbs, in alphabetic order.
+    pub fn verbs(&self) -> impl Iterator<Item = &str> {
+        self.verbs.as_deref().unwrap_or(ALL_VERBS).split(' ')
+    }
+
+    /// Whether it has this verb.
+    pub fn has_verb(&self, verb: &str) -> bool {
+        self.verbs().any(|known| known == verb)
+    }
+
+    /// A subresource by name.
+    pub fn subresource(&self, name: &str) -> Option<&Subresource> {
+        self.subresources.iter().find(|subresource| subresource.name == name)
+    }
+
+    /// As messages name it: `pods`, `deployments.apps`.
+    pub fn qualified_plural(&self) -> String {
+        if self.group.is_empty() { self.plural.clone() } else { format!("{}.{}", self.plural, self.group) }
+    }
+
+    /// As validation messages name it: `Pod`, `Deployment.apps`.
+    pub fn qualified_kind(&self) -> String {
+        if self.group.is_empty() { self.kind.clone() } else { format!("{}.{}", self.kind, self.group) }
+    }
+}
+
+impl Subresource {
+    /// The verbs, in alphabetic order.
+    pub fn verbs(&self) -> impl Iterator<Item = &str> {
+        self.verbs.split(' ')
+    }
+}
+
+/// All kinds, by group and then by plural.
+pub fn all() -> &'static [Kind] {
+    &TABLE
+}
+
+/// A kind by the parts of its path.
+pub fn by_path(group: &str, version: &str, plural: &str) -> Option<&'static Kind> {
+    all().iter().find(|kind| kind.group == group && kind.version == version && kind.plural == plural)
+}
+
+/// A kind by an object's `apiVersion` and `kind`.
+pub fn by_api_version(api_version: &str, kind: &str) -> Option<&'static Kind> {
+    let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+    all().iter().find(|known| known.kind == kind && known.group == group && known.version == version)
+}
+
+/// The kind of an object.
+pub fn of(object: &Value) -> Option<&'static Kind> {
+    by_api_version(object["apiVersion"].as_str()?, object["kind"].as_str()?)
+}
+
+macro_rules! named_kinds {
+    ($($name:ident = $group:literal $kind:literal;)*) => {
+        $(
+            #[doc = concat!("The kind `", $kind, "`.")]
+            pub static $name: LazyLock<&'static Kind> = LazyLock::new(|| {
+                all().iter().find(|kind| kind.group == $group && kind.kind == $kind).expect("in fixtures/kubernetes/kinds.json: a test looks")
+            });
+        )*
+        #[cfg(test)]
+        fn named() -> Vec<&'static Kind> { vec![$(*$name),*] }
+    };
+}
+
+named_kinds! {
+    CONFIG_MAPS = "" "ConfigMap";
+    ENDPOINTS = "" "Endpoints";
+    EVENTS = "" "Event";
+    NAMESPACES = "" "Namespace";
+    NODES = "" "Node";
+    PODS = "" "Pod";
+    SECRETS = "" "Secret";
+    SERVICE_ACCOUNTS = "" "ServiceAccount";
+    SERVICES = "" "Service";
+    DEPLOYMENTS = "apps" "Deployment";
+    REPLICA_SETS = "apps" "ReplicaSet";
+    LEASES = "coordination.k8s.io" "Lease";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_readable_and_ordered() {
+        assert!(named().iter().all(|kind| all()[kind.index].kind == kind.kind));
+        assert!(all().is_sorted_by_key(|kind| (kind.group.clone(), kind.plural.clone())));
+        assert_eq!(by_path("apps", "v1", "deployments").map(Kind::qualified_kind).as_deref(), Some("Deployment.apps"));
+        assert_eq!(ENDPOINTS.singular(), "endpoints");
+    }
+}

@@ -1,0 +1,8 @@
+//! The golden tests: one file a subject, everything through the public wire, answers as snapshots.
+
+mod control;
+mod documents;
+mod entra;
+mod entra_certificate;
+mod front;
+mod graph;
