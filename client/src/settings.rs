@@ -94,7 +94,10 @@ pub struct SettingsArgs {
 impl SettingsArgs {
     /// Settings, or what is missing.
     pub fn settings(self) -> Result<Settings> {
-        let ca_file = self.ca_file.filter(given).or_else(|| std::env::var("REQUESTS_CA_BUNDLE").ok().filter(given));
+        let ca_file = self
+            .ca_file
+            .filter(|text| given(text))
+            .or_else(|| std::env::var("REQUESTS_CA_BUNDLE").ok().filter(|text| given(text)));
         let ca_bundle = ca_file.map(|path| read(&path)).transpose()?;
         Ok(Settings {
             tenant: required(self.tenant, "--tenant", "AZURE_TENANT_ID")?,
@@ -104,8 +107,8 @@ impl SettingsArgs {
             arm: endpoint(self.arm),
             authority: endpoint(self.authority),
             graph: endpoint(self.graph),
-            proxy: self.proxy.filter(given),
-            no_proxy: self.no_proxy.filter(given),
+            proxy: self.proxy.filter(|text| given(text)),
+            no_proxy: self.no_proxy.filter(|text| given(text)),
             ca_bundle,
         })
     }
@@ -136,12 +139,12 @@ impl Settings {
     }
 }
 
-fn given(text: &String) -> bool {
+fn given(text: &str) -> bool {
     !text.trim().is_empty()
 }
 
 fn required(value: Option<String>, option: &str, variable: &str) -> Result<String> {
-    value.filter(given).ok_or_else(|| Error::Setting(format!("{option} is missing; give it or set {variable}")))
+    value.filter(|text| given(text)).ok_or_else(|| Error::Setting(format!("{option} is missing; give it or set {variable}")))
 }
 
 fn endpoint(url: String) -> String {
