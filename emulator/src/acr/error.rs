@@ -206,6 +206,20 @@ impl Error {
         Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "BLOB_UPLOAD_RANGE_INVALID", "blob upload range invalid", Some(detail))
     }
 
+    /// A chunk that does not begin where the last one ended. The client is told where to go on (the reason's text is inferred).
+    pub fn upload_out_of_order(range: &str, reached: &str, location: &str, id: &str) -> Self {
+        Self::upload_range(range, "the Content-Range header does not begin at the end of the last chunk")
+            .with_header("range", reached)
+            .with_header("location", location)
+            .with_header("docker-upload-uuid", id)
+    }
+
+    /// A number of results that is no number (the code of CNCF Distribution).
+    pub fn page_size_invalid(text: &str) -> Self {
+        let message = "invalid number of results requested";
+        Self::new(StatusCode::BAD_REQUEST, "PAGINATION_NUMBER_INVALID", message, Some(json!({ "n": text })))
+    }
+
     /// `/acr/v1`'s answer to a repository that does not exist.
     pub fn repository_not_found(repository: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "NAME_UNKNOWN", format!("repository \"{repository}\" is not found"), None)

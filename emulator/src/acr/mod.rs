@@ -1,21 +1,34 @@
 //! The data plane of Azure Container Registry, for `{name}.azurecr.io`, and the public registry `mcr.microsoft.com`, for everyone
 //! to read.
 //! Source: OCI Distribution Specification 1.1 for `/v2/`; Azure Container Registry's REST reference for `/acr/v1` and `/oauth2`.
+//!
+//! A request's way: host → registry, path → [`route::Route`] (404 before anyone is asked who they are), firewall, then
+//! [`auth::authorize`], whose [`auth::Granted`] every handler takes.
 
 pub mod auth;
 pub mod blobs;
+pub mod catalog;
 pub mod digest;
 pub mod document;
 pub mod error;
 pub mod import;
+pub mod manifests;
+pub mod metadata;
+pub mod page;
 pub mod pull;
+pub mod referrers;
 pub mod route;
 pub mod scope;
+mod serve;
+mod sign_in;
 pub mod store;
+pub mod tags;
 pub mod tokens;
+pub mod uploads;
 pub mod upstream;
+mod wire;
 
-/// The registry's routes.
+/// The registry's one entry: paths are matched by [`route::Route`], since names hold slashes, encoded or not.
 pub fn router() -> axum::Router {
-    axum::Router::new()
+    axum::Router::new().fallback(serve::serve)
 }

@@ -280,6 +280,10 @@ impl Repository {
     /// Keeps a manifest, and moves the tag to it if there is one.
     pub fn put_manifest(&mut self, document: Arc<Document>, tag: Option<&str>, now: Timestamp) {
         let digest = document.digest.clone();
+        if self.manifests.is_empty() {
+            self.created = now;
+            self.attributes = Attributes::default();
+        }
         if let Some(subject) = &document.subject {
             self.referrers.entry(subject.clone()).or_default().insert(digest.clone());
         }

@@ -1,0 +1,354 @@
+//! Every route of the registry: what it asks for, who handles it, and how the result is written.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+use percent_encoding::percent_decode_str;
+
+use super::auth::{self, Granted};
+use super::blobs::{self, Part, Received};
+use super::document::OCI_INDEX;
+use super::error::Error;
+use super::page::Page;
+use super::route::{NoRoute, Route};
+use super::scope::Scope;
+use super::uploads::{Named, Progress};
+use super::wire::{self, Answer, Call};
+use super::{catalog, manifests, metadata, referrers, sign_in, tags, uploads};
+use crate::front::conn::Conn;
+use crate::world::World;
+
+/// A change of attributes is never larger than this.
+const LARGEST_PATCH: usize = 64 * 1024;
+
+/// Answers a request to any host of a registry.
+pub async fn serve(Extension(world): Extension<Arc<World>>, Extension(conn): Extension<Conn>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let host = conn.host();
+    let registry = world.acr.by_login_server(host).or_else(|| world.acr.public_registry(host));
+    let Some(registry) = registry else {
+        let text = format!("azlet has no registry {host}\n");
+        return Answer::text(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", text).into_response(&parts.method);
+    };
+    let call = Call {
+        correlation: world.ids.uuid().to_string(),
+        raw_path: parts.uri.path().to_owned(),
+        query: wire::pairs(parts.uri.query().unwrap_or_default()),
+        method: parts.method,
+        headers: parts.headers,
+        world,
+        registry,
+    };
+    // A path that is no UTF-8 names nothing.
+    let path = percent_decode_str(&call.raw_path).decode_utf8().unwrap_or_default().into_owned();
+    let route = Route::parse(&path);
+    if let Err(error) = auth::firewall(&call.registry, &conn.peer.ip().to_string()) {
+        return stamped(&call, Answer::from(error), true);
+    }
+    match route {
+        Err(NoRoute::Outside) => outside(&call),
+        Err(NoRoute::Unmatched) => unmatched(&call),
+        Ok(Route::Exchange | Route::Token) if call.registry.public => unmatched(&call),
+        Ok(Route::Exchange) if call.method == Method::POST => sign_in::exchange(&call, body).await,
+        Ok(Route::Exchange) => unmatched(&call),
+        Ok(Route::Token) if call.method == Method::GET || call.method == Method::POST => sign_in::token(&call, body).await,
+        Ok(Route::Token) => stamped(&call, not_allowed(&[Method::GET, Method::POST]), true),
+        Ok(route) => resource(&call, &route, body).await,
+    }
+}
+
+fn stamped(call: &Call, answer: Answer, exposed: bool) -> Response {
+    let mut response = answer.into_response(&call.method);
+    wire::stamp(response.headers_mut(), &call.correlation, exposed);
+    response
+}
+
+fn unmatched(call: &Call) -> Response {
+    let answer = Answer::text(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "404 page not found\n".into());
+    stamped(call, answer, false)
+}
+
+fn outside(call: &Call) -> Response {
+    let answer = Answer::text(StatusCode::NOT_FOUND, "application/octet-stream", "Not found".into())
+        .with("server", "openresty")
+        .with("strict-transport-security", "max-age=31536000; includeSubDomains");
+    answer.into_response(&call.method)
+}
+
+/// The answer to a verb that a resource does not have, in the form of Go's `handlers` package.
+fn not_allowed(methods: &[Method]) -> Answer {
+    let allow: Vec<&str> = methods.iter().map(Method::as_str).collect();
+    let text = "Method not allowed\n".to_owned();
+    Answer::text(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", text).with("allow", &allow.join(", "))
+}
+
+async fn resource(call: &Call, route: &Route, body: Body) -> Response {
+    let needs = needs(route, &call.method);
+    let mut asks = needs.clone();
+    if let (Route::Uploads(_), Some(from)) = (route, call.parameter("from").filter(|_| call.parameter("mount").is_some())) {
+        asks.push(Scope::repository(from, &["pull"]));
+    }
+    let granted = match auth::authorize(&call.world, &call.registry, call.header("authorization"), &needs, &asks) {
+        Ok(granted) => granted,
+        Err(error) => return stamped(call, Answer::from(error), true),
+    };
+    let answer = handle(call, route, &granted, body).await.unwrap_or_else(Answer::from);
+    let mut response = stamped(call, answer, true);
+    if names_operation(route, &call.method) {
+        wire::stamp_operation(response.headers_mut(), call);
+    }
+    response
+}
+
+/// What a request must be allowed to do. Adding to a repository takes both pull and push.
+fn needs(route: &Route, method: &Method) -> Vec<Scope> {
+    let deletes = *method == Method::DELETE;
+    let changes = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
+    let of = |repository: &str, actions: &[&str]| vec![Scope::repository(repository, actions)];
+    match route {
+        Route::Base | Route::Exchange | Route::Token => Vec::new(),
+        Route::Catalog | Route::MetadataCatalog => vec![Scope::catalog()],
+        Route::MetadataDeleted => Vec::new(),
+        Route::Manifest(name, _) | Route::Referrers(name, _) | Route::Blob(name, _) if deletes => of(name, &["delete"]),
+        Route::Manifest(name, _) | Route::Referrers(name, _) | Route::Blob(name, _) if changes => of(name, &["pull", "push"]),
+        Route::Manifest(name, _) | Route::Referrers(name, _) | Route::Blob(name, _) => of(name, &["pull"]),
+        Route::Uploads(name) | Route::Upload(name, _) if deletes => of(name, &["delete"]),
+        Route::Uploads(name) | Route::Upload(name, _) => of(name, &["pull", "push"]),
+        Route::Tags(name)
+        | Route::MetadataRepository(name)
+        | Route::MetadataTags(name)
+        | Route::MetadataTag(name, _)
+        | Route::MetadataManifests(name)
+        | Route::MetadataManifest(name, _) => match *method {
+            Method::DELETE => of(name, &["delete"]),
+            Method::PATCH => of(name, &["metadata_write"]),
+            _ => of(name, &["metadata_read"]),
+        },
+    }
+}
+
+/// Whether the real registry numbers this operation in its headers: those on `/v2/{name}`, and deletions on `/acr/v1`.
+fn names_operation(route: &Route, method: &Method) -> bool {
+    match route {
+        Route::Tags(_) | Route::Manifest(..) | Route::Referrers(..) | Route::Blob(..) | Route::Uploads(_) | Route::Upload(..) => {
+            true
+        }
+        Route::MetadataRepository(_) | Route::MetadataTag(..) | Route::MetadataManifest(..) => *method == Method::DELETE,
+        _ => false,
+    }
+}
+
+/// Every resource and verb.
+async fn handle(call: &Call, route: &Route, granted: &Granted, body: Body) -> Result<Answer, Error> {
+    let world = &*call.world;
+    let method = call.method.as_str();
+    match (method, route) {
+        ("GET" | "HEAD", Route::Base) => Ok(Answer::bare_json(StatusCode::OK, "{}")),
+        ("GET" | "HEAD", Route::Catalog | Route::MetadataCatalog) => {
+            Ok(listed(catalog::list(granted, &page(call)?, &call.raw_path)))
+        }
+        ("GET" | "HEAD", Route::Tags(name)) => Ok(listed(tags::list(granted, name, &page(call)?, &call.raw_path)?)),
+        ("GET" | "HEAD", Route::Manifest(name, reference)) => get_manifest(call, granted, name, reference),
+        ("PUT", Route::Manifest(name, reference)) => put_manifest(call, granted, name, reference, body).await,
+        ("DELETE", Route::Manifest(name, reference)) => {
+            manifests::delete(world, granted, name, reference).map(|()| Answer::empty(StatusCode::ACCEPTED))
+        }
+        ("GET" | "HEAD", Route::Referrers(name, digest)) => get_referrers(call, granted, name, digest),
+        ("GET" | "HEAD", Route::Blob(name, digest)) => get_blob(call, granted, name, digest),
+        ("DELETE", Route::Blob(name, digest)) => {
+            blobs::delete(granted, name, digest).map(|()| Answer::empty(StatusCode::ACCEPTED))
+        }
+        ("POST", Route::Uploads(name)) => start_upload(call, granted, name, body).await,
+        ("GET" | "HEAD", Route::Upload(name, id)) => {
+            let progress = uploads::status(world, granted, named(call, name, id))?;
+            Ok(uploading(StatusCode::NO_CONTENT, &progress))
+        }
+        ("PATCH", Route::Upload(name, id)) => continue_upload(call, granted, named(call, name, id), body).await,
+        ("PUT", Route::Upload(name, id)) => finish_upload(call, granted, named(call, name, id), body).await,
+        ("DELETE", Route::Upload(name, id)) => {
+            let id = uploads::cancel(world, granted, named(call, name, id))?.to_string();
+            Ok(Answer::empty(StatusCode::NO_CONTENT).with("docker-upload-uuid", &id))
+        }
+        _ => handle_metadata(call, route, granted, body).await,
+    }
+}
+
+/// Every resource and verb of `/acr/v1`.
+async fn handle_metadata(call: &Call, route: &Route, granted: &Granted, body: Body) -> Result<Answer, Error> {
+    let world = &*call.world;
+    let path = &call.raw_path;
+    let ok = |value| Answer::json(StatusCode::OK, &value);
+    let patch = match (call.method.as_str(), route) {
+        ("PATCH", Route::MetadataRepository(_) | Route::MetadataTag(..) | Route::MetadataManifest(..)) => Some(
+            wire::small_body(body, LARGEST_PATCH)
+                .await
+                .ok_or_else(|| Error::bad_request("the body is too large, or broke off"))?,
+        ),
+        _ => None,
+    };
+    match (call.method.as_str(), route) {
+        ("GET" | "HEAD" | "PATCH", Route::MetadataRepository(name)) => {
+            metadata::repository(granted, name, patch.as_deref()).map(ok)
+        }
+        ("DELETE", Route::MetadataRepository(name)) => {
+            metadata::delete_repository(granted, name).map(|value| Answer::json(StatusCode::ACCEPTED, &value))
+        }
+        ("GET" | "HEAD", Route::MetadataTags(name)) => {
+            metadata::tags(granted, name, &page(call)?, call.parameter("digest"), path).map(listed)
+        }
+        ("GET" | "HEAD" | "PATCH", Route::MetadataTag(name, tag)) => metadata::tag(granted, name, tag, patch.as_deref()).map(ok),
+        ("DELETE", Route::MetadataTag(name, tag)) => metadata::delete_tag(world, granted, name, tag)
+            .map(|digest| Answer::empty(StatusCode::ACCEPTED).with("x-ms-int-docker-content-digest", digest.as_str())),
+        ("GET" | "HEAD", Route::MetadataManifests(name)) => metadata::manifests(granted, name, &page(call)?, path).map(listed),
+        ("GET" | "HEAD" | "PATCH", Route::MetadataManifest(name, digest)) => {
+            metadata::manifest(granted, name, digest, patch.as_deref()).map(ok)
+        }
+        (_, Route::MetadataDeleted) => {
+            Err(Error::bad_request("azlet does not implement soft delete: nothing deleted can be listed or restored"))
+        }
+        (
+            _,
+            Route::MetadataCatalog
+            | Route::MetadataRepository(_)
+            | Route::MetadataTags(_)
+            | Route::MetadataTag(..)
+            | Route::MetadataManifests(_)
+            | Route::MetadataManifest(..),
+        ) => Err(Error::operation_unknown()),
+        _ => Ok(not_allowed(methods_of(route))),
+    }
+}
+
+/// The verbs of a resource of `/v2`, for the `Allow` header.
+fn methods_of(route: &Route) -> &'static [Method] {
+    match route {
+        Route::Manifest(..) => &[Method::DELETE, Method::GET, Method::HEAD, Method::PUT],
+        Route::Blob(..) => &[Method::DELETE, Method::GET, Method::HEAD],
+        Route::Uploads(_) => &[Method::POST],
+        Route::Upload(..) => &[Method::DELETE, Method::GET, Method::HEAD, Method::PATCH, Method::PUT],
+        _ => &[Method::GET],
+    }
+}
+
+fn page(call: &Call) -> Result<Page, Error> {
+    Page::read(|name| call.parameter(name).map(str::to_owned))
+}
+
+fn listed((value, link): (serde_json::Value, Option<String>)) -> Answer {
+    Answer::json(StatusCode::OK, &value).with_some("link", link.as_deref())
+}
+
+fn named<'a>(call: &'a Call, repository: &'a str, id: &'a str) -> Named<'a> {
+    Named { repository, id, state: call.parameter("_state") }
+}
+
+fn get_manifest(call: &Call, granted: &Granted, name: &str, reference: &str) -> Result<Answer, Error> {
+    let document = manifests::read(granted, name, reference, &call.accept())?;
+    let digest = document.digest.as_str();
+    let etag = format!("\"{digest}\"");
+    if call.header("if-none-match").is_some_and(|known| known.split(',').any(|it| it.trim() == etag)) {
+        return Ok(Answer::empty(StatusCode::NOT_MODIFIED).with("etag", &etag));
+    }
+    let answer = Answer::bytes(StatusCode::OK, &document.media_type, document.bytes.clone());
+    Ok(answer.with("docker-content-digest", digest).with("etag", &etag))
+}
+
+async fn put_manifest(call: &Call, granted: &Granted, name: &str, reference: &str, body: Body) -> Result<Answer, Error> {
+    let bytes = wire::small_body(body, manifests::LARGEST).await;
+    let bytes = bytes.ok_or_else(|| Error::manifest_invalid("http: request body too large"))?;
+    let media_type = call.header("content-type").map(|it| it.split(';').next().unwrap_or(it).trim()).filter(|it| !it.is_empty());
+    let document = manifests::put(&call.world, granted, name, reference, media_type, bytes)?;
+    let digest = document.digest.as_str();
+    Ok(Answer::empty(StatusCode::CREATED)
+        .with("docker-content-digest", digest)
+        .with("location", &format!("/v2/{name}/manifests/{digest}"))
+        .with_some("oci-subject", document.subject.as_ref().map(|subject| subject.as_str())))
+}
+
+fn get_referrers(call: &Call, granted: &Granted, name: &str, digest: &str) -> Result<Answer, Error> {
+    let filter = call.parameter("artifactType").filter(|it| !it.is_empty());
+    let index = referrers::list(granted, name, digest, filter)?;
+    let answer = Answer::text(StatusCode::OK, OCI_INDEX, format!("{index}\n"));
+    Ok(answer.with_some("oci-filters-applied", filter.map(|_| "artifactType")))
+}
+
+/// HEAD ignores a range, as recorded.
+fn get_blob(call: &Call, granted: &Granted, name: &str, digest: &str) -> Result<Answer, Error> {
+    let (digest, blob) = blobs::read(granted, name, digest)?;
+    let range = call.header("range").filter(|_| call.method == Method::GET);
+    let size = blob.size();
+    let (status, first, last) = match blobs::part(range, size) {
+        Part::Whole => (StatusCode::OK, 0, size.saturating_sub(1)),
+        Part::Range(first, last) => (StatusCode::PARTIAL_CONTENT, first, last),
+        Part::Unsatisfiable => return Err(Error::range_not_satisfiable(size)),
+    };
+    let content_range = (status == StatusCode::PARTIAL_CONTENT).then(|| format!("bytes {first}-{last}/{size}"));
+    Ok(Answer::pieces(status, "application/octet-stream", blob.pieces(first, last))
+        .with("docker-content-digest", digest.as_str())
+        .with("etag", &format!("\"{digest}\""))
+        .with("accept-ranges", "bytes")
+        .with_some("content-range", content_range.as_deref()))
+}
+
+fn uploading(status: StatusCode, progress: &Progress) -> Answer {
+    Answer::empty(status)
+        .with("docker-upload-uuid", &progress.id.to_string())
+        .with("location", &progress.location)
+        .with("range", &progress.range())
+}
+
+fn created(name: &str, digest: &str) -> Answer {
+    Answer::empty(StatusCode::CREATED)
+        .with("docker-content-digest", digest)
+        .with("location", &format!("/v2/{name}/blobs/{digest}"))
+}
+
+async fn start_upload(call: &Call, granted: &Granted, name: &str, body: Body) -> Result<Answer, Error> {
+    if let Some(digest) = call.parameter("mount") {
+        let from = call.parameter("from");
+        if let Some(digest) = from.and_then(|from| uploads::mount(&call.world, granted, name, digest, from)) {
+            return Ok(created(name, digest.as_str()));
+        }
+    } else if let Some(digest) = call.parameter("digest") {
+        let digest = uploads::stated_digest(Some(digest))?;
+        let content = receive(body, Received::default()).await?;
+        return uploads::keep(&call.world, granted, name, content, digest).map(|digest| created(name, digest.as_str()));
+    }
+    Ok(uploading(StatusCode::ACCEPTED, &uploads::start(&call.world, granted, name)))
+}
+
+async fn receive(body: Body, mut content: Received) -> Result<Received, Error> {
+    if wire::receive(body, &mut content).await { Ok(content) } else { Err(Error::size_invalid()) }
+}
+
+/// Takes a chunk, which must be as long as its `Content-Range` says.
+async fn receive_chunk(call: &Call, body: Body, before: Received) -> Result<Received, Error> {
+    let content = receive(body, before).await?;
+    let stated = call.header("content-range").and_then(uploads::parse_range);
+    if stated.is_none_or(|(_, last)| content.size() == last + 1) { Ok(content) } else { Err(Error::size_invalid()) }
+}
+
+fn content_length(call: &Call) -> Option<u64> {
+    call.header("content-length")?.parse().ok()
+}
+
+async fn continue_upload(call: &Call, granted: &Granted, named: Named<'_>, body: Body) -> Result<Answer, Error> {
+    let content = uploads::begin_chunk(&call.world, granted, named, call.header("content-range"), content_length(call))?;
+    let before = content.size();
+    let content = receive_chunk(call, body, content).await?;
+    let progress = uploads::end_chunk(&call.world, granted, named, before, content)?;
+    Ok(uploading(StatusCode::ACCEPTED, &progress))
+}
+
+async fn finish_upload(call: &Call, granted: &Granted, named: Named<'_>, body: Body) -> Result<Answer, Error> {
+    let content = uploads::begin_chunk(&call.world, granted, named, call.header("content-range"), content_length(call))?;
+    let digest = uploads::stated_digest(call.parameter("digest"))?;
+    let before = content.size();
+    let content = receive_chunk(call, body, content).await?;
+    let digest = uploads::finish(&call.world, granted, named, before, content, digest)?;
+    Ok(created(named.repository, digest.as_str()))
+}

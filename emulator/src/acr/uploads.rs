@@ -1,0 +1,224 @@
+//! Uploads of blobs: begun, continued in chunks, finished with a digest, cancelled; or mounted from another repository.
+//! Source: OCI Distribution Specification 1.1 "Pushing blobs"; the form of `_state` as decoded from recorded answers.
+//!
+//! A chunk is taken in two steps, so that no lock is held while its bytes arrive: [`begin_chunk`] checks that it fits and gives
+//! what has come so far, [`end_chunk`] or [`finish`] puts the longer content back, if nobody else has done so meanwhile.
+
+use aws_lc_rs::hmac::{self, HMAC_SHA256};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::auth::Granted;
+use super::blobs::Received;
+use super::digest::Digest;
+use super::error::Error;
+use super::store::{Repository, Upload};
+use crate::kernel::clock::rfc3339_seconds;
+use crate::world::World;
+
+/// An upload as the client is told about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Its id.
+    pub id: Uuid,
+    /// Where it goes on: a path with the state in its query. Relative, as the real registry writes it.
+    pub location: String,
+    /// How much has come.
+    pub size: u64,
+}
+
+impl Progress {
+    /// The `Range` header: both ends inclusive; `0-0` stands for nothing too.
+    pub fn range(&self) -> String {
+        format!("0-{}", self.size.saturating_sub(1))
+    }
+}
+
+/// An upload that a request names, by its path and by the state in its query.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'a> {
+    /// The repository.
+    pub repository: &'a str,
+    /// The upload's id, as written.
+    pub id: &'a str,
+    /// The `_state` of the query.
+    pub state: Option<&'a str>,
+}
+
+/// Begins an upload.
+pub fn start(world: &World, granted: &Granted, repository: &str) -> Progress {
+    let (id, started) = (world.ids.uuid(), world.clock.now());
+    let upload = Upload { repository: repository.to_owned(), started, body: Received::default() };
+    let progress = progress(world, granted, id, &upload);
+    granted.registry().uploads.lock().insert(id, upload);
+    progress
+}
+
+/// Puts a blob of another repository into this one; `None` if it is not there or may not be read, upon which the client gets an
+/// ordinary upload.
+pub fn mount(world: &World, granted: &Granted, repository: &str, digest: &str, from: &str) -> Option<Digest> {
+    let digest = Digest::parse(digest)?;
+    if !granted.may_pull(from) {
+        return None;
+    }
+    let mut repositories = granted.registry().repositories.write();
+    let blob = repositories.get(from)?.blobs.get(&digest)?.clone();
+    let now = world.clock.now();
+    let target = repositories.entry(repository.to_owned()).or_insert_with(|| Repository::new(now));
+    target.blobs.insert(digest.clone(), blob);
+    Some(digest)
+}
+
+/// How an upload stands.
+pub fn status(world: &World, granted: &Granted, named: Named<'_>) -> Result<Progress, Error> {
+    with(granted, named, |id, upload| {
+        check_state(world, granted, named, upload, false)?;
+        Ok(progress(world, granted, id, upload))
+    })
+}
+
+/// Ends an upload without a blob.
+pub fn cancel(world: &World, granted: &Granted, named: Named<'_>) -> Result<Uuid, Error> {
+    let id = with(granted, named, |id, upload| check_state(world, granted, named, upload, false).map(|()| id))?;
+    granted.registry().uploads.lock().remove(&id);
+    Ok(id)
+}
+
+/// Checks that a chunk fits, and gives the content so far, to which its bytes are to be added.
+pub fn begin_chunk(
+    world: &World,
+    granted: &Granted,
+    named: Named<'_>,
+    range: Option<&str>,
+    length: Option<u64>,
+) -> Result<Received, Error> {
+    with(granted, named, |id, upload| {
+        if let Some(text) = range {
+            let (first, last) =
+                parse_range(text).ok_or_else(|| Error::upload_range(text, "the Content-Range header format is invalid"))?;
+            if first != upload.body.size() {
+                let progress = progress(world, granted, id, upload);
+                return Err(Error::upload_out_of_order(text, &progress.range(), &progress.location, &id.to_string()));
+            }
+            if length.is_some_and(|length| length != last - first + 1) {
+                return Err(Error::size_invalid());
+            }
+        }
+        check_state(world, granted, named, upload, true)?;
+        Ok(upload.body.clone())
+    })
+}
+
+/// Puts the longer content back.
+pub fn end_chunk(world: &World, granted: &Granted, named: Named<'_>, before: u64, body: Received) -> Result<Progress, Error> {
+    with(granted, named, |id, upload| {
+        if upload.body.size() != before {
+            return Err(Error::upload_invalid());
+        }
+        upload.body = body;
+        Ok(progress(world, granted, id, upload))
+    })
+}
+
+/// Ends an upload with a blob. Content that does not have the digest is thrown away with the upload.
+pub fn finish(
+    world: &World,
+    granted: &Granted,
+    named: Named<'_>,
+    before: u64,
+    body: Received,
+    digest: Digest,
+) -> Result<Digest, Error> {
+    let id = with(granted, named, |id, upload| if upload.body.size() == before { Ok(id) } else { Err(Error::upload_invalid()) })?;
+    granted.registry().uploads.lock().remove(&id);
+    keep(world, granted, named.repository, body, digest)
+}
+
+/// Reads the digest that content is said to have.
+pub fn stated_digest(digest: Option<&str>) -> Result<Digest, Error> {
+    let digest = digest.ok_or_else(|| Error::digest_invalid("digest missing"))?;
+    Digest::parse(digest).ok_or_else(|| Error::digest_invalid("digest parsing failed"))
+}
+
+/// Keeps content as a blob of a repository.
+pub fn keep(world: &World, granted: &Granted, repository: &str, body: Received, digest: Digest) -> Result<Digest, Error> {
+    if !body.has_digest(&digest) {
+        return Err(Error::digest_invalid("digest mismatch"));
+    }
+    let registry = granted.registry();
+    let blob = registry.pool.share(&digest, || body.into_blob());
+    let now = world.clock.now();
+    let mut repositories = registry.repositories.write();
+    let held = repositories.entry(repository.to_owned()).or_insert_with(|| Repository::new(now));
+    held.blobs.insert(digest.clone(), blob);
+    Ok(digest)
+}
+
+/// Reads a `Content-Range` of an upload, `first-last`: the specification's own form, not RFC 9110's.
+pub fn parse_range(text: &str) -> Option<(u64, u64)> {
+    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u64>().ok()).flatten();
+    let (first, last) = text.split_once('-')?;
+    let (first, last) = (number(first)?, number(last)?);
+    (first <= last && last < u64::MAX).then_some((first, last))
+}
+
+fn with<Result_>(
+    granted: &Granted,
+    named: Named<'_>,
+    act: impl FnOnce(Uuid, &mut Upload) -> Result<Result_, Error>,
+) -> Result<Result_, Error> {
+    let id = Uuid::try_parse(named.id).map_err(|_| Error::upload_unknown())?;
+    let mut uploads = granted.registry().uploads.lock();
+    let upload = uploads.get_mut(&id).filter(|upload| upload.repository == named.repository);
+    act(id, upload.ok_or_else(Error::upload_unknown)?)
+}
+
+fn progress(world: &World, granted: &Granted, id: Uuid, upload: &Upload) -> Progress {
+    let size = upload.body.size();
+    let state = state(world, granted, id, upload);
+    let location = format!("/v2/{}/blobs/uploads/{id}?_nouploadcache=false&_state={state}", upload.repository);
+    Progress { id, location, size }
+}
+
+/// What the client carries along: an HMAC and what it protects. Padding is percent-encoded, as recorded.
+fn state(world: &World, granted: &Granted, id: Uuid, upload: &Upload) -> String {
+    let (name, size) = (&upload.repository, upload.body.size());
+    let started = if size == 0 { upload.started.to_string() } else { rfc3339_seconds(upload.started) };
+    let text = json!({ "Name": name, "UUID": id, "Offset": size, "StartedAt": started }).to_string();
+    let tag = hmac::sign(&state_key(world, granted), text.as_bytes());
+    URL_SAFE.encode([tag.as_ref(), text.as_bytes()].concat()).replace('=', "%3D")
+}
+
+fn state_key(world: &World, granted: &Granted) -> hmac::Key {
+    let secret = world.ids.named(&format!("upload states of {}", granted.registry().registry_id));
+    hmac::Key::new(HMAC_SHA256, secret.as_bytes())
+}
+
+/// Refuses a state that is not ours, or another upload's; and, where bytes are to be added, one from before the last chunk.
+fn check_state(world: &World, granted: &Granted, named: Named<'_>, upload: &Upload, adds: bool) -> Result<(), Error> {
+    let read = || {
+        let bytes = URL_SAFE.decode(named.state?).ok()?;
+        let (tag, text) = bytes.split_at_checked(32)?;
+        hmac::verify(&state_key(world, granted), text, tag).ok()?;
+        serde_json::from_slice::<Value>(text).ok()
+    };
+    let state = read().ok_or_else(Error::upload_invalid)?;
+    let same = state["Name"] == named.repository && state["UUID"] == named.id && (!adds || state["Offset"] == upload.body.size());
+    if same { Ok(()) } else { Err(Error::upload_invalid()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_range;
+
+    #[test]
+    fn a_range_of_an_upload_is_two_numbers() {
+        assert_eq!(parse_range("0-735"), Some((0, 735)));
+        assert_eq!(parse_range("736-736"), Some((736, 736)));
+        for wrong in ["", "-", "-1--1", "bytes 0-9/*", "bytes=0-9", "9-0", "0-9/10", "+0-9", "0-18446744073709551615", "a-b"] {
+            assert_eq!(parse_range(wrong), None, "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! From HTTP and back: a request with what has been learnt about it, an answer before it is bytes, bodies with limits, the headers
+//! that every answer carries.
+//! Source: headers of recorded answers of the real registry.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use super::blobs::Received;
+use super::error::Error;
+use super::store::Registry;
+use crate::world::World;
+
+const JSON: &str = "application/json; charset=utf-8";
+const EXPOSED: [&str; 4] = ["Docker-Content-Digest", "WWW-Authenticate", "Link", "X-Ms-Correlation-Request-Id"];
+const TRANSPORT_SECURITY: &str = "max-age=31536000; includeSubDomains";
+
+/// A request to a registry.
+pub struct Call {
+    /// The world.
+    pub world: Arc<World>,
+    /// The registry.
+    pub registry: Arc<Registry>,
+    /// What answers and messages call this request.
+    pub correlation: String,
+    /// The verb.
+    pub method: Method,
+    /// The path as the client wrote it.
+    pub raw_path: String,
+    /// The query, decoded, in order.
+    pub query: Vec<(String, String)>,
+    /// The headers.
+    pub headers: HeaderMap,
+}
+
+impl Call {
+    /// The first value of a query parameter.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        first(&self.query, name)
+    }
+
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The media types of every `Accept` line.
+    pub fn accept(&self) -> Vec<&str> {
+        let lines = self.headers.get_all("accept").iter().filter_map(|line| line.to_str().ok());
+        lines.flat_map(|line| line.split(',')).map(|it| it.split(';').next().unwrap_or(it).trim()).collect()
+    }
+}
+
+/// The first value of a parameter.
+pub fn first<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+}
+
+/// Reads `application/x-www-form-urlencoded`, of a query or a body.
+pub fn pairs(text: &str) -> Vec<(String, String)> {
+    let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+    let pairs = text.split('&').filter(|pair| !pair.is_empty());
+    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(key, value)| (decode(key), decode(value))).collect()
+}
+
+/// An answer that is not bytes yet.
+pub struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    content: Content,
+}
+
+enum Content {
+    Whole(Bytes),
+    Pieces(Vec<Bytes>, u64),
+}
+
+impl Answer {
+    /// An answer without a body.
+    pub fn empty(status: StatusCode) -> Self {
+        Self { status, headers: HeaderMap::new(), content: Content::Whole(Bytes::new()) }
+    }
+
+    /// JSON, with the line feed that the real registry writes.
+    pub fn json(status: StatusCode, value: &Value) -> Self {
+        Self::text(status, JSON, format!("{value}\n"))
+    }
+
+    /// JSON, as it stands.
+    pub fn bare_json(status: StatusCode, text: impl Into<String>) -> Self {
+        Self::text(status, JSON, text.into())
+    }
+
+    /// Text of some type.
+    pub fn text(status: StatusCode, media_type: &str, text: String) -> Self {
+        Self::bytes(status, media_type, Bytes::from(text))
+    }
+
+    /// Bytes of some type.
+    pub fn bytes(status: StatusCode, media_type: &str, bytes: Bytes) -> Self {
+        Self { content: Content::Whole(bytes), ..Self::empty(status).with("content-type", media_type) }
+    }
+
+    /// Content in pieces that share the stored memory.
+    pub fn pieces(status: StatusCode, media_type: &str, pieces: Vec<Bytes>) -> Self {
+        let size = pieces.iter().map(|piece| piece.len() as u64).sum();
+        Self { content: Content::Pieces(pieces, size), ..Self::empty(status).with("content-type", media_type) }
+    }
+
+    /// With one more header.
+    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(HeaderName::from_static(name), value);
+        }
+        self
+    }
+
+    /// With one more header, if there is a value.
+    pub fn with_some(self, name: &'static str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    /// The response. A response to HEAD keeps its length and loses its body.
+    pub fn into_response(self, method: &Method) -> Response {
+        let Self { status, mut headers, content } = self;
+        let (size, body) = match content {
+            Content::Whole(bytes) => (bytes.len() as u64, Body::from(bytes)),
+            Content::Pieces(mut pieces, size) if pieces.len() <= 1 => (size, Body::from(pieces.pop().unwrap_or_default())),
+            Content::Pieces(pieces, size) => {
+                (size, Body::from_stream(stream::iter(pieces.into_iter().map(Ok::<_, std::convert::Infallible>))))
+            }
+        };
+        if status != StatusCode::NO_CONTENT {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(size));
+        }
+        let mut response = Response::new(if *method == Method::HEAD { Body::empty() } else { body });
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        response
+    }
+}
+
+impl From<Error> for Answer {
+    fn from(error: Error) -> Self {
+        let body = error.body();
+        let mut headers = error.headers;
+        if !body.is_empty() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+        }
+        Self { status: error.status, headers, content: Content::Whole(Bytes::from(body)) }
+    }
+}
+
+/// Puts on the headers that the registry's handler gives every answer.
+pub fn stamp(headers: &mut HeaderMap, correlation: &str, exposed: bool) {
+    let mut add = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.append(HeaderName::from_static(name), value);
+        }
+    };
+    add("server", "openresty");
+    for name in EXPOSED.into_iter().filter(|_| exposed) {
+        add("access-control-expose-headers", name);
+    }
+    add("docker-distribution-api-version", "registry/2.0");
+    // Sent twice by the real service too: by the registry and by the gateway before it.
+    add("strict-transport-security", TRANSPORT_SECURITY);
+    add("strict-transport-security", TRANSPORT_SECURITY);
+    add("x-content-type-options", "nosniff");
+    add("x-ms-correlation-request-id", correlation);
+}
+
+/// Puts on the headers that the token endpoints give every answer; only a good one counts the calls that are left.
+pub fn stamp_sign_in(headers: &mut HeaderMap, correlation: &str, calls_left: Option<&'static str>) {
+    headers.insert("server", HeaderValue::from_static("openresty"));
+    headers.insert("strict-transport-security", HeaderValue::from_static(TRANSPORT_SECURITY));
+    if let Ok(value) = HeaderValue::from_str(correlation) {
+        headers.insert("x-ms-correlation-request-id", value);
+    }
+    if let Some(calls) = calls_left {
+        headers.insert("x-ms-ratelimit-remaining-calls-per-second", HeaderValue::from_static(calls));
+    }
+}
+
+/// Puts on what an operation on a repository adds: an id of ours, and the client's, empty if it sent none.
+pub fn stamp_operation(headers: &mut HeaderMap, call: &Call) {
+    let client = call.headers.get("x-ms-client-request-id").cloned().unwrap_or(HeaderValue::from_static(""));
+    headers.insert("x-ms-client-request-id", client);
+    if let Ok(value) = HeaderValue::from_str(&call.world.ids.uuid().to_string()) {
+        headers.insert("x-ms-request-id", value);
+    }
+}
+
+/// Reads a small body; `None` if it is larger than `limit` or breaks off.
+pub async fn small_body(body: Body, limit: usize) -> Option<Bytes> {
+    axum::body::to_bytes(body, limit).await.ok()
+}
+
+/// Reads a body into content, piece by piece; false if it breaks off.
+pub async fn receive(body: Body, into: &mut Received) -> bool {
+    let mut pieces = body.into_data_stream();
+    while let Some(piece) = pieces.next().await {
+        match piece {
+            Ok(piece) => into.push(piece),
+            Err(_) => return false,
+        }
+    }
+    true
+}
