@@ -1,10 +1,287 @@
-//! The state of this plane.
+//! The state of ARM: subscriptions, groups, resources, operations.
+//!
+//! Resources are keyed by their id in lower case, so that what lies in a group or a subscription is one range, and a second
+//! index by type keeps the cost of a list independent of everything else.
 
-/// Everything that this plane keeps.
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use parking_lot::{Mutex, RwLock};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::kernel::principal::{Caller, PrincipalKind};
+use crate::kernel::resource_id::ResourceId;
+use crate::world::Seed;
+
+/// A subscription.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    /// Its id.
+    pub id: Uuid,
+    /// The name that people see.
+    pub display_name: String,
+}
+
+/// A resource group.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Its id, with the spelling of its name as last given.
+    pub id: ResourceId,
+    /// Its region.
+    pub location: String,
+    /// Its tags.
+    pub tags: Option<Map<String, Value>>,
+    /// What manages it.
+    pub managed_by: Option<String>,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// Who made and changed a resource, and when.
+#[derive(Clone, Debug)]
+pub struct SystemData {
+    /// Who made it.
+    pub created_by: String,
+    /// `User` or `Application`.
+    pub created_by_type: &'static str,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Who changed it last.
+    pub modified_by: String,
+    /// `User` or `Application`.
+    pub modified_by_type: &'static str,
+    /// When it was changed last.
+    pub modified_at: Timestamp,
+}
+
+impl SystemData {
+    /// Of something that `caller` makes now.
+    pub fn new(caller: &Caller, now: Timestamp) -> Self {
+        let (by, kind) = author(caller);
+        Self {
+            created_by: by.clone(),
+            created_by_type: kind,
+            created_at: now,
+            modified_by: by,
+            modified_by_type: kind,
+            modified_at: now,
+        }
+    }
+
+    /// The same, changed by `caller` now.
+    pub fn changed(&self, caller: &Caller, now: Timestamp) -> Self {
+        let (modified_by, modified_by_type) = author(caller);
+        Self { modified_by, modified_by_type, modified_at: now, ..self.clone() }
+    }
+}
+
+fn author(caller: &Caller) -> (String, &'static str) {
+    (caller.label.clone(), if caller.kind == PrincipalKind::User { "User" } else { "Application" })
+}
+
+/// A resource in a group.
+#[derive(Clone, Debug)]
+pub struct Resource {
+    /// Its id, as it was last written.
+    pub id: ResourceId,
+    /// Its full type, as its provider writes it.
+    pub kind: String,
+    /// Its region; children have none.
+    pub location: Option<String>,
+    /// Its tags.
+    pub tags: Option<Map<String, Value>>,
+    /// Its SKU.
+    pub sku: Option<Value>,
+    /// Its identity.
+    pub identity: Option<Value>,
+    /// What its provider keeps about it.
+    pub properties: Map<String, Value>,
+    /// Who made and changed it.
+    pub system_data: SystemData,
+    /// What is happening to it until [`Resource::settled_at`].
+    pub changing: &'static str,
+    /// When it reaches, or reached, its final state.
+    pub settled_at: Timestamp,
+}
+
+impl Resource {
+    /// The provisioning state at `now`.
+    pub fn state(&self, now: Timestamp) -> &'static str {
+        if now >= self.settled_at { "Succeeded" } else { self.changing }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.id.name()
+    }
+}
+
+/// A long-running operation. Its state is computed when it is read.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// Its name in URLs.
+    pub name: String,
+    /// What it works on.
+    pub resource: ResourceId,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ends.
+    pub ends: Timestamp,
+    /// What is said about it while it runs: `Creating`, `Deleting`, `Accepted`.
+    pub running: &'static str,
+    /// How it ends.
+    pub result: Result<Option<Value>, (String, String)>,
+}
+
+/// Everything that ARM keeps.
 #[derive(Debug, Default)]
-pub struct Store {}
+pub struct Store {
+    inner: RwLock<Inner>,
+    /// Held by a write from its first check to its last change, so that two writes never interleave.
+    pub writing: Mutex<()>,
+    /// How long operations take.
+    pub operation_time: RwLock<Duration>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    subscriptions: BTreeMap<Uuid, Arc<Subscription>>,
+    groups: BTreeMap<String, Arc<Group>>,
+    resources: BTreeMap<String, Arc<Resource>>,
+    by_type: BTreeSet<(String, String)>,
+    operations: HashMap<String, Arc<Operation>>,
+    /// What is left of each rate budget, in thousandths, and when it was counted.
+    budgets: HashMap<(String, &'static str), (i64, Timestamp)>,
+}
 
 impl Store {
-    /// Puts what the seed says.
-    pub fn plant(&self, _seed: &crate::world::Seed, _now: jiff::Timestamp) {}
+    /// Puts the subscriptions of the seed.
+    pub fn plant(&self, seed: &Seed, _now: Timestamp) {
+        let mut inner = self.inner.write();
+        for subscription in &seed.subscriptions {
+            let id = subscription.id;
+            let subscription = Subscription { id, display_name: subscription.display_name.clone() };
+            inner.subscriptions.insert(id, Arc::new(subscription));
+        }
+    }
+
+    /// All subscriptions.
+    pub fn subscriptions(&self) -> Vec<Arc<Subscription>> {
+        self.inner.read().subscriptions.values().cloned().collect()
+    }
+
+    /// A subscription by its id.
+    pub fn subscription(&self, id: Uuid) -> Option<Arc<Subscription>> {
+        self.inner.read().subscriptions.get(&id).cloned()
+    }
+
+    /// The group that `id` is or lies in.
+    pub fn group(&self, id: &ResourceId) -> Option<Arc<Group>> {
+        self.inner.read().groups.get(id.group_id()?.key()).cloned()
+    }
+
+    /// Puts a group, new or changed.
+    pub fn put_group(&self, group: Group) -> Arc<Group> {
+        let group = Arc::new(group);
+        self.inner.write().groups.insert(group.id.key().to_owned(), group.clone());
+        group
+    }
+
+    /// Takes a group away; its resources are the caller's business.
+    pub fn remove_group(&self, id: &ResourceId) -> bool {
+        self.inner.write().groups.remove(id.key()).is_some()
+    }
+
+    /// The groups of a subscription, by name.
+    pub fn groups(&self, subscription: &ResourceId) -> Vec<Arc<Group>> {
+        let prefix = format!("{}/", subscription.key());
+        let inner = self.inner.read();
+        let below = inner.groups.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix));
+        below.map(|(_, group)| group.clone()).collect()
+    }
+
+    /// A resource by its id.
+    pub fn resource(&self, id: &ResourceId) -> Option<Arc<Resource>> {
+        self.inner.read().resources.get(id.key()).cloned()
+    }
+
+    /// Puts a resource, new or changed.
+    pub fn put_resource(&self, resource: Resource) -> Arc<Resource> {
+        let resource = Arc::new(resource);
+        let key = resource.id.key().to_owned();
+        let mut inner = self.inner.write();
+        inner.by_type.insert((resource.kind.to_ascii_lowercase(), key.clone()));
+        inner.resources.insert(key, resource.clone());
+        resource
+    }
+
+    /// Takes a resource away.
+    pub fn remove_resource(&self, id: &ResourceId) -> Option<Arc<Resource>> {
+        let mut inner = self.inner.write();
+        let resource = inner.resources.remove(id.key())?;
+        inner.by_type.remove(&(resource.kind.to_ascii_lowercase(), id.key().to_owned()));
+        Some(resource)
+    }
+
+    /// Everything below a scope, by id: parents before their children.
+    pub fn resources_below(&self, scope: &ResourceId) -> Vec<Arc<Resource>> {
+        let prefix = format!("{}/", scope.key());
+        let inner = self.inner.read();
+        let below = inner.resources.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix));
+        below.map(|(_, resource)| resource.clone()).collect()
+    }
+
+    /// The resources of one type below a scope, by id.
+    pub fn resources_of_type(&self, kind: &str, scope: &ResourceId) -> Vec<Arc<Resource>> {
+        let kind = kind.to_ascii_lowercase();
+        let prefix = format!("{}/", scope.key());
+        let inner = self.inner.read();
+        inner
+            .by_type
+            .range((kind.clone(), prefix.clone())..)
+            .take_while(|(other, key)| *other == kind && key.starts_with(&prefix))
+            .filter_map(|(_, key)| inner.resources.get(key).cloned())
+            .collect()
+    }
+
+    /// Remembers an operation.
+    pub fn put_operation(&self, operation: Operation) -> Arc<Operation> {
+        let operation = Arc::new(operation);
+        self.inner.write().operations.insert(operation.name.to_ascii_lowercase(), operation.clone());
+        operation
+    }
+
+    /// An operation by its name.
+    pub fn operation(&self, name: &str) -> Option<Arc<Operation>> {
+        self.inner.read().operations.get(&name.to_ascii_lowercase()).cloned()
+    }
+
+    /// Takes one from a budget that refills with time, and says what is left. Nothing is ever refused for lack of it.
+    pub fn spend(&self, holder: &str, kind: &'static str, full: i64, per_second: i64, now: Timestamp) -> i64 {
+        let mut inner = self.inner.write();
+        let (left, since) = inner.budgets.entry((holder.to_owned(), kind)).or_insert((full * 1000, now));
+        let refill = now.duration_since(*since).as_millis() * i128::from(per_second);
+        let refilled = (*left).saturating_add(i64::try_from(refill).unwrap_or(i64::MAX)).min(full * 1000);
+        *left = (refilled - 1000).max(0);
+        *since = now;
+        *left / 1000
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_falls_and_refills() {
+        let store = Store::default();
+        let at = |second| Timestamp::from_second(second).expect("in range");
+        assert_eq!(store.spend("a", "reads", 250, 25, at(0)), 249);
+        assert_eq!(store.spend("a", "reads", 250, 25, at(0)), 248);
+        assert_eq!(store.spend("b", "reads", 250, 25, at(0)), 249);
+        assert_eq!(store.spend("a", "reads", 250, 25, at(60)), 249);
+    }
 }

@@ -1,0 +1,205 @@
+//! What ARM knows about types: their api-versions, verbs, regions (`fixtures/providers/*.json`). A type without behaviour of its
+//! own needs an entry there and nothing else to be named, versioned and authorized.
+
+use std::sync::OnceLock;
+
+use axum::http::Method;
+use serde::Deserialize;
+
+use super::error::{self, Error};
+use super::request::Target;
+
+const PROVIDERS: [&str; 5] = [
+    include_str!("../../../fixtures/providers/Microsoft.Authorization.json"),
+    include_str!("../../../fixtures/providers/Microsoft.ContainerRegistry.json"),
+    include_str!("../../../fixtures/providers/Microsoft.ContainerService.json"),
+    include_str!("../../../fixtures/providers/Microsoft.ManagedIdentity.json"),
+    include_str!("../../../fixtures/providers/Microsoft.Resources.json"),
+];
+const LOCATIONS: &str = include_str!("../../../fixtures/providers/locations.json");
+
+/// A provider's namespace and its types.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Provider {
+    /// The namespace, as the provider writes it.
+    pub namespace: String,
+    /// Whether ARM serves the types itself.
+    #[serde(default)]
+    pub arm_owned: bool,
+    api_versions: Vec<String>,
+    /// The types.
+    pub types: Vec<Type>,
+}
+
+/// A type.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Type {
+    /// The type without its namespace, as the provider writes it.
+    pub name: String,
+    /// The verbs of one object.
+    #[serde(default)]
+    item: String,
+    /// The verbs of the collection; of an action, its verb.
+    #[serde(default)]
+    collection: String,
+    /// The action that RBAC is asked for, if it is not the usual one; `-` where being somebody is enough.
+    pub action: Option<String>,
+    /// Whether it is an ARM resource with a location and tags.
+    #[serde(default)]
+    pub tracked: bool,
+    /// Whether it is offered in regions.
+    #[serde(default)]
+    pub located: bool,
+    /// Whether it stands at any scope.
+    #[serde(default)]
+    pub extension: bool,
+    #[serde(default)]
+    api_versions: Vec<String>,
+}
+
+/// A region.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Location {
+    /// `eastus`.
+    pub name: String,
+    /// `East US`.
+    pub display_name: String,
+    /// The country or area.
+    pub geography: String,
+    /// The continent or large area.
+    pub geography_group: String,
+    /// Degrees, as text.
+    pub longitude: String,
+    /// Degrees, as text.
+    pub latitude: String,
+    /// The place.
+    pub physical_location: String,
+    /// The paired region's name, or nothing.
+    pub paired: String,
+    /// Whether it has availability zones.
+    pub zones: bool,
+}
+
+/// A type with the provider that it belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// The provider.
+    pub provider: &'static Provider,
+    /// The type.
+    pub kind: &'static Type,
+}
+
+/// All providers.
+pub fn providers() -> &'static [Provider] {
+    static CATALOG: OnceLock<Vec<Provider>> = OnceLock::new();
+    CATALOG.get_or_init(|| {
+        let read = |text| serde_json::from_str(text).expect("fixtures/providers hold providers: a test reads them");
+        PROVIDERS.into_iter().map(read).collect()
+    })
+}
+
+/// All regions.
+pub fn locations() -> &'static [Location] {
+    static LIST: OnceLock<Vec<Location>> = OnceLock::new();
+    LIST.get_or_init(|| serde_json::from_str(LOCATIONS).expect("locations.json holds regions: a test reads it"))
+}
+
+/// A region's normal name for what was written: white space and case do not count.
+pub fn location(written: &str) -> Option<&'static Location> {
+    let normal = normal_location(written);
+    locations().iter().find(|location| location.name == normal)
+}
+
+/// A region's name without white space and in lower case.
+pub fn normal_location(written: &str) -> String {
+    written.chars().filter(|character| !character.is_whitespace()).collect::<String>().to_lowercase()
+}
+
+/// A provider by its namespace, in any case.
+pub fn provider(namespace: &str) -> Option<&'static Provider> {
+    providers().iter().find(|provider| provider.namespace.eq_ignore_ascii_case(namespace))
+}
+
+impl Provider {
+    /// The versions of one of its types, the newest first.
+    pub fn versions(&'static self, kind: &'static Type) -> &'static [String] {
+        if kind.api_versions.is_empty() { &self.api_versions } else { &kind.api_versions }
+    }
+}
+
+impl Known {
+    /// Finds the type of a target and settles its version. `location` is where the request is about, for the message.
+    pub fn settle(target: &Target, version: &str, location: &str) -> Result<Self, Error> {
+        let provider = provider(&target.namespace).ok_or_else(|| error::invalid_namespace(&target.namespace))?;
+        let path = target.type_path();
+        let kind = provider
+            .types
+            .iter()
+            .find(|kind| kind.name.eq_ignore_ascii_case(&path))
+            .ok_or_else(|| error::invalid_type(&target.namespace, version))?;
+        let versions = provider.versions(kind);
+        if versions.iter().any(|known| known.eq_ignore_ascii_case(version)) {
+            return Ok(Self { provider, kind });
+        }
+        Err(if provider.arm_owned {
+            error::invalid_api_version(version, versions)
+        } else if kind.extension {
+            error::invalid_type_version(&provider.namespace, &kind.name, version, versions)
+        } else {
+            let regions: Vec<String> = locations().iter().map(|region| region.name.clone()).collect();
+            error::no_registered_provider(location, version, &kind.name, versions, &regions)
+        })
+    }
+
+    /// Whether the type has this verb, for an object or for its collection.
+    pub fn allows(&self, method: &Method, item: bool) -> bool {
+        let verbs = if item { &self.kind.item } else { &self.kind.collection };
+        verbs.split(' ').any(|verb| verb == method.as_str())
+    }
+
+    /// The full type, as its provider writes it.
+    pub fn full_type(&self) -> String {
+        format!("{}/{}", self.provider.namespace, self.kind.name)
+    }
+
+    /// The action that RBAC is asked for; nothing where being somebody is enough.
+    pub fn action(&self, method: &Method, item: bool) -> Option<String> {
+        match self.kind.action.as_deref() {
+            Some("-") => return None,
+            Some(action) => return Some(action.to_owned()),
+            None => {}
+        }
+        let full_type = self.full_type();
+        Some(match *method {
+            Method::GET | Method::HEAD => format!("{full_type}/read"),
+            Method::DELETE => format!("{full_type}/delete"),
+            Method::POST if !item => format!("{full_type}/action"),
+            _ => format!("{full_type}/write"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fixtures_can_be_read() {
+        assert_eq!(providers().len(), PROVIDERS.len());
+        for kind in providers().iter().flat_map(|provider| &provider.types) {
+            assert!(!(kind.item.is_empty() && kind.collection.is_empty()), "{} has no verb", kind.name);
+        }
+        for region in locations() {
+            assert!(region.paired.is_empty() || !region.paired.contains(' '), "{}", region.name);
+        }
+    }
+
+    #[test]
+    fn a_location_is_found_in_any_spelling() {
+        assert_eq!(location("West US 2").map(|region| region.name.as_str()), Some("westus2"));
+        assert!(location("None").is_none());
+    }
+}

@@ -1,0 +1,52 @@
+//! The resource providers: synchronous functions from a permitted request to an answer.
+
+mod authorization;
+mod managed_identity;
+mod resources;
+
+use super::Request;
+use super::error::{self, Error};
+use super::headers::Answer;
+use super::store::Resource;
+use crate::kernel::resource_id::ResourceId;
+use crate::world::World;
+
+/// Hands a request to its provider.
+pub(super) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
+    match request.known.provider.namespace.as_str() {
+        "Microsoft.Resources" => resources::answer(request),
+        "Microsoft.Authorization" => authorization::answer(request),
+        "Microsoft.ManagedIdentity" => managed_identity::answer(request),
+        _ => Err(unimplemented(request)),
+    }
+}
+
+/// What a known type has, and azlet does not.
+fn unimplemented(request: &Request<'_>) -> Error {
+    error::not_implemented(&format!("{} of {}", request.method, request.known.full_type()))
+}
+
+/// Takes a resource away with everything that hangs on it: children, data planes, principals, role assignments.
+fn remove(world: &World, resource: &Resource) {
+    for child in world.arm.resources_below(&resource.id) {
+        world.arm.remove_resource(&child.id);
+    }
+    world.arm.remove_resource(&resource.id);
+    match resource.kind.to_ascii_lowercase().as_str() {
+        "microsoft.managedidentity/userassignedidentities" => managed_identity::removed(world, resource),
+        _ => {}
+    }
+    world.access.remove_assignments_within(&resource.id);
+}
+
+/// Takes a group away with everything in it. Role assignments go at once; that Azure does it as soon is inferred.
+fn remove_group(world: &World, id: &ResourceId) {
+    world.arm.remove_group(id);
+    // Parents come before their children and take them along.
+    for resource in world.arm.resources_below(id) {
+        if world.arm.resource(&resource.id).is_some() {
+            remove(world, &resource);
+        }
+    }
+    world.access.remove_assignments_within(id);
+}
