@@ -1,0 +1,182 @@
+//! Agent pools. They live in their cluster's properties: a pool read by itself and in its cluster is the same.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use super::super::super::Request;
+use super::super::super::error::{self, Error, Voice};
+use super::super::super::headers::Answer;
+use super::super::super::store::Resource;
+use super::{accepted, begin, body, clusters, errors, page, validate, written};
+use crate::kernel::resource_id::ResourceId;
+use crate::kube::store::NodePool;
+
+/// The pools of a cluster's properties, as its Kubernetes side needs them.
+pub(super) fn node_pools(properties: &Map<String, Value>) -> Vec<NodePool> {
+    let text = |pool: &Value, member: &str| pool[member].as_str().unwrap_or_default().to_owned();
+    profiles(properties)
+        .iter()
+        .map(|pool| NodePool {
+            name: text(pool, "name"),
+            count: pool["count"].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or_default(),
+            vm_size: text(pool, "vmSize"),
+            mode: text(pool, "mode"),
+            labels: labels(pool),
+            taints: pool["nodeTaints"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|taint| Some(taint.as_str()?.to_owned()))
+                .collect(),
+        })
+        .collect()
+}
+
+fn labels(pool: &Value) -> BTreeMap<String, String> {
+    let labels = pool["nodeLabels"].as_object().into_iter().flatten();
+    labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+}
+
+fn profiles(properties: &Map<String, Value>) -> Vec<Value> {
+    properties.get("agentPoolProfiles").and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
+/// The cluster that the target's pool belongs to.
+fn cluster(request: &Request<'_>) -> Result<Arc<Resource>, Error> {
+    let id = &request.target.id;
+    let end = id.key().rfind("/agentpools").unwrap_or(id.key().len());
+    let cluster = ResourceId::new(&id.as_str()[..end]);
+    request.world.arm.resource(&cluster).ok_or_else(|| error::resource_not_found(&cluster))
+}
+
+/// The pool's name in the path: of a pool's upgrade profile, not the last one.
+fn pool_name<'a>(request: &'a Request<'_>) -> &'a str {
+    request.target.names.get(1).map_or("", String::as_str)
+}
+
+fn position(pools: &[Value], name: &str) -> Option<usize> {
+    pools.iter().position(|pool| pool["name"].as_str().is_some_and(|known| known.eq_ignore_ascii_case(name)))
+}
+
+fn render(request: &Request<'_>, cluster: &Resource, pool: &Value, state: &str) -> Value {
+    let name = pool["name"].as_str().unwrap_or_default();
+    let mut properties = pool.clone();
+    if let Some(members) = properties.as_object_mut() {
+        members.shift_remove("name");
+    }
+    properties["provisioningState"] = json!(state);
+    body::restrict_pool(&mut properties, &request.version);
+    json!({
+        "id": format!("{}/agentPools/{name}", cluster.id),
+        "name": name,
+        "type": "Microsoft.ContainerService/managedClusters/agentPools",
+        "properties": properties,
+    })
+}
+
+/// One pool.
+pub(super) fn get(request: &Request<'_>) -> Result<Answer, Error> {
+    let cluster = cluster(request)?;
+    let pools = profiles(&cluster.properties);
+    let position = position(&pools, pool_name(request)).ok_or_else(|| error::resource_not_found(&request.target.id))?;
+    let body = render(request, &cluster, &pools[position], cluster.state(request.now));
+    Ok(Answer::json(Voice::Cluster, StatusCode::OK, body))
+}
+
+/// The pools of a cluster.
+pub(super) fn list(request: &Request<'_>) -> Result<Answer, Error> {
+    let cluster = cluster(request)?;
+    let state = cluster.state(request.now);
+    Ok(page(profiles(&cluster.properties).iter().map(|pool| render(request, &cluster, pool, state)).collect()))
+}
+
+/// Creates or updates a pool.
+pub(super) fn put(request: &Request<'_>) -> Result<Answer, Error> {
+    let before = cluster(request)?;
+    let name = pool_name(request).to_owned();
+    let Some(sent) = request.body.get("properties").and_then(Value::as_object) else {
+        return Err(errors::invalid_parameter("properties"));
+    };
+    let mut pools = profiles(&before.properties);
+    let existing = position(&pools, &name);
+    let none = Map::new();
+    let earlier = existing.and_then(|position| pools[position].as_object()).unwrap_or(&none).clone();
+    let mut asked = sent.clone();
+    asked.insert("name".into(), json!(name));
+    let version = ["kubernetesVersion", "currentKubernetesVersion"]
+        .map(|member| before.properties.get(member).and_then(Value::as_str).unwrap_or_default().to_owned());
+    let [alias, current] = version;
+    if let Some(asked) = sent.get("orchestratorVersion").and_then(Value::as_str).filter(|asked| !asked.is_empty()) {
+        validate::pool_version(asked, &current)?;
+    }
+    for property in ["vmSize", "osType", "osDiskType", "maxPods", "vnetSubnetID"] {
+        if let (Some(sent), Some(earlier)) = (sent.get(property), earlier.get(property))
+            && sent != earlier
+            && !sent.is_null()
+            && sent.as_str() != Some("")
+        {
+            return Err(errors::change_not_allowed(&format!("properties.{property}")));
+        }
+    }
+    let pool = body::pool(&asked, &earlier, &(alias, current));
+    validate::pool(&pool, &name)?;
+    let (status, running) = match existing {
+        Some(position) => {
+            pools[position] = Value::Object(pool.clone());
+            (StatusCode::OK, "Updating")
+        }
+        None => {
+            pools.push(Value::Object(pool.clone()));
+            (StatusCode::CREATED, "Creating")
+        }
+    };
+    validate::pools(&pools)?;
+    let mut properties = before.properties.clone();
+    properties.insert("agentPoolProfiles".into(), Value::Array(pools));
+    let cluster = clusters::change(request, &before, properties);
+    let begun = begin(request, &request.target.id, cluster.location.as_deref().unwrap_or_default(), running);
+    Ok(written(begun, status, render(request, &cluster, &Value::Object(pool), running)))
+}
+
+/// Deletes a pool, but never the last system pool.
+pub(super) fn delete(request: &Request<'_>) -> Result<Answer, Error> {
+    let before = cluster(request)?;
+    let mut pools = profiles(&before.properties);
+    let name = pool_name(request);
+    let Some(position) = position(&pools, name) else {
+        return Ok(Answer::empty(Voice::Cluster, StatusCode::NO_CONTENT));
+    };
+    pools.remove(position);
+    if !pools.iter().filter_map(Value::as_object).any(validate::is_system) {
+        return Err(errors::last_system_pool(name));
+    }
+    let mut properties = before.properties.clone();
+    properties.insert("agentPoolProfiles".into(), Value::Array(pools));
+    let cluster = clusters::change(request, &before, properties);
+    Ok(accepted(begin(request, &request.target.id, cluster.location.as_deref().unwrap_or_default(), "Deleting")))
+}
+
+/// What a pool can be upgraded to.
+pub(super) fn upgrade_profile(request: &Request<'_>) -> Result<Answer, Error> {
+    let cluster = cluster(request)?;
+    let name = pool_name(request);
+    let pools = profiles(&cluster.properties);
+    let pool = position(&pools, name).map(|position| &pools[position]).ok_or_else(|| errors::pool_not_found(name))?;
+    let version = pool["currentOrchestratorVersion"].as_str().unwrap_or_default();
+    let mut properties = json!({ "kubernetesVersion": version, "osType": pool["osType"] });
+    let upgrades = super::versions::upgrades(version);
+    if !upgrades.is_empty() {
+        properties["upgrades"] = Value::Array(upgrades);
+    }
+    properties["latestNodeImageVersion"] = pool["nodeImageVersion"].clone();
+    let body = json!({
+        "id": format!("{}/agentPools/{name}/upgradeProfiles/default", cluster.id),
+        "name": "default",
+        "type": "Microsoft.ContainerService/managedClusters/agentPools/upgradeProfiles",
+        "properties": properties,
+    });
+    Ok(Answer::json(Voice::Cluster, StatusCode::OK, body))
+}

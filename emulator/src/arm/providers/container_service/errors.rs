@@ -1,0 +1,134 @@
+//! AKS' errors, by name. They have no `error` wrapper. Texts as users have reported them; inferred ones say so.
+
+use axum::http::StatusCode;
+
+use crate::arm::error::Error;
+
+const BAD: StatusCode = StatusCode::BAD_REQUEST;
+
+/// A parameter that breaks a rule of its own.
+pub(super) fn invalid_parameter(name: &str) -> Error {
+    let message =
+        format!("The value of parameter {name} is invalid. Please see https://aka.ms/aks-naming-rules for more details.");
+    Error::cluster(BAD, "InvalidParameter", message).target(name)
+}
+
+/// A cluster's name that breaks the naming rules; AKS puts a full stop behind the details' own.
+pub(super) fn invalid_name(details: &str) -> Error {
+    let message = format!(
+        "The value of parameter name is invalid. Error details: {details}. Please see https://aka.ms/aks-naming-rules for more details."
+    );
+    Error::cluster(BAD, "InvalidParameter", message).target("name")
+}
+
+/// A version that AKS does not have.
+pub(super) fn version_not_supported(cluster: &str, version: &str) -> Error {
+    let message = format!(
+        "Managed cluster {cluster} is on version {version} which is not supported in this region. Please use [az aks get-versions] command \
+         to get the supported version list in this region. For more information, please check https://aka.ms/supported-version-list"
+    );
+    Error::cluster(BAD, "K8sVersionNotSupported", message)
+}
+
+/// A pool's version that AKS does not have.
+pub(super) fn pool_version_not_supported(version: &str) -> Error {
+    let message = format!(
+        "Version {version} is not supported in this region. Please use [az aks get-versions] command to get the supported version list in \
+         this region. For more information, please check https://aka.ms/supported-version-list"
+    );
+    Error::cluster(BAD, "AgentPoolK8sVersionNotSupported", message)
+}
+
+/// A pool that would run ahead of its cluster (text inferred).
+pub(super) fn pool_version_above_cluster(pool: &str, cluster: &str) -> Error {
+    let message = format!(
+        "Node pool version {pool} and control plane version {cluster} are incompatible. Minor version of node pool cannot be bigger than \
+         control plane version. For more information, please check https://aka.ms/version-skew-policy"
+    );
+    Error::cluster(BAD, "NodePoolMcVersionIncompatible", message)
+}
+
+/// A cluster that may not become another version (text inferred).
+pub(super) fn upgrade_not_allowed(from: &str, to: &str) -> Error {
+    let message = format!(
+        "Upgrading Kubernetes version {from} to {to} is not allowed. Available upgrades are shown by [az aks get-upgrades]. See \
+         https://aka.ms/aks-supported-k8s-ver for version details."
+    );
+    Error::cluster(BAD, "OperationNotAllowed", message)
+}
+
+/// A cluster without a system pool.
+pub(super) fn no_system_pool() -> Error {
+    Error::cluster(BAD, "MustDefineAtLeastOneSystemPool", "Must define at least one system pool.")
+}
+
+/// The last system pool cannot be deleted (text inferred).
+pub(super) fn last_system_pool(pool: &str) -> Error {
+    let message =
+        format!("There has to be at least one system agent pool. The agent pool {pool} is the last one and cannot be deleted.");
+    Error::cluster(BAD, "OperationNotAllowed", message)
+}
+
+/// A size that system pools may not have (text inferred).
+pub(super) fn size_not_for_system_pools(size: &str) -> Error {
+    let message =
+        format!("The requested VM size {size} is not allowed for system node pools: B-series sizes are for user node pools.");
+    Error::cluster(BAD, "InvalidParameter", message).target("vmSize")
+}
+
+/// A property that cannot change.
+pub(super) fn change_not_allowed(property: &str) -> Error {
+    Error::cluster(BAD, "PropertyChangeNotAllowed", format!("Changing property '{property}' is not allowed.")).target(property)
+}
+
+/// A service principal that the tenant does not have.
+pub(super) fn service_principal_not_found(client_id: &str, tenant: impl std::fmt::Display) -> Error {
+    let message = format!(
+        "Service principal clientID: {client_id} not found in Active Directory tenant {tenant}, Please see https://aka.ms/aks-sp-help for \
+         more details."
+    );
+    Error::cluster(BAD, "ServicePrincipalNotFound", message)
+}
+
+/// A kubelet identity that the control plane's identity may not hand to nodes (text inferred from AKS' page on it).
+pub(super) fn kubelet_identity_permission(control_plane: &str, kubelet: &str) -> Error {
+    let message = format!(
+        "The cluster user assigned identity must be given permission to assign kubelet identity {kubelet}. Check access result not allowed \
+         for action Microsoft.ManagedIdentity/userAssignedIdentities/assign/action. Control plane identity: {control_plane}."
+    );
+    Error::cluster(BAD, "CustomKubeletIdentityMissingPermissionError", message)
+}
+
+/// An own kubelet identity needs a user-assigned control plane identity.
+pub(super) fn kubelet_identity_needs_user_assigned() -> Error {
+    let message = "Custom kubelet identity is only supported with a user assigned control plane identity: set identity.type to UserAssigned.";
+    Error::cluster(BAD, "CustomKubeletIdentityOnlySupportedOnUserAssignedMSICluster", message)
+}
+
+/// An identity that does not exist (text inferred).
+pub(super) fn identity_not_found(id: &str) -> Error {
+    Error::cluster(BAD, "ResourceNotFound", format!("The user assigned identity '{id}' was not found.")).target("identity")
+}
+
+/// An absent cluster, as AKS itself says it.
+pub(super) fn cluster_not_found(name: &str, subscription: &str, group: &str) -> Error {
+    let message =
+        format!("Could not find managed cluster resource: {name} in subscription: {subscription}, resourceGroup: {group}.");
+    Error::cluster(StatusCode::NOT_FOUND, "NotFound", message)
+}
+
+/// An absent pool (text inferred).
+pub(super) fn pool_not_found(name: &str) -> Error {
+    Error::cluster(StatusCode::NOT_FOUND, "NotFound", format!("Could not find the agent pool: {name}."))
+}
+
+/// The administrator's credential of a cluster without local accounts.
+pub(super) fn local_accounts_disabled() -> Error {
+    let message = "Getting static credential is not allowed because this cluster is set to disable local accounts.";
+    Error::cluster(BAD, "BadRequest", message)
+}
+
+/// A body that AKS cannot read.
+pub(super) fn unmarshal(why: &str) -> Error {
+    Error::cluster(BAD, "UnmarshalError", format!("UnmarshalEntity encountered error: json: {why}."))
+}

@@ -1,0 +1,83 @@
+//! Azure Kubernetes Service: managed clusters, their agent pools, credentials and versions.
+//!
+//! A cluster brings its own things along: an identity of its control plane, the node resource group `MC_…`, in it the user-assigned
+//! identity as which its nodes pull images, and a Kubernetes API server. Source: AKS' REST reference and documentation.
+
+mod agent_pools;
+mod body;
+mod clusters;
+mod credentials;
+mod errors;
+mod identities;
+mod validate;
+mod versions;
+
+use axum::http::{Method, StatusCode};
+use serde_json::json;
+
+use super::super::error::{self, Error, Voice};
+use super::super::headers::Answer;
+use super::super::{Request, operation};
+use crate::kernel::resource_id::ResourceId;
+
+pub(in crate::arm) use clusters::removed;
+
+/// The version that AKS writes into the URLs of its operations.
+const OPERATION_VERSION: &str = "2016-03-30";
+
+/// Answers what is asked of any type of the namespace.
+pub(in crate::arm) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
+    let item = request.target.is_item();
+    match (request.known.kind.name.as_str(), request.method) {
+        ("managedClusters", &Method::PUT) => clusters::put(request),
+        ("managedClusters", &Method::PATCH) => clusters::patch_tags(request),
+        ("managedClusters", &Method::DELETE) => clusters::delete(request),
+        ("managedClusters", _) if item => clusters::get(request),
+        ("managedClusters", _) => clusters::list(request),
+        ("managedClusters/listClusterUserCredential", _) => clusters::credential(request, credentials::Role::User),
+        ("managedClusters/listClusterAdminCredential", _) => clusters::credential(request, credentials::Role::Admin),
+        ("managedClusters/upgradeProfiles", _) if item => clusters::upgrade_profile(request),
+        ("managedClusters/agentPools", &Method::PUT) => agent_pools::put(request),
+        ("managedClusters/agentPools", &Method::DELETE) => agent_pools::delete(request),
+        ("managedClusters/agentPools", _) if item => agent_pools::get(request),
+        ("managedClusters/agentPools", _) => agent_pools::list(request),
+        ("managedClusters/agentPools/upgradeProfiles", _) if item => agent_pools::upgrade_profile(request),
+        ("locations/kubernetesVersions", _) => Ok(Answer::json(Voice::Cluster, StatusCode::OK, versions::offered())),
+        ("locations/operations", _) => operation::cluster_status(request),
+        ("locations/operationresults", _) => operation::cluster_result(request),
+        (other, _) => Err(error::not_implemented(&format!("Microsoft.ContainerService/{other}"))),
+    }
+}
+
+/// Where an operation that begins now can be followed: of a write, its state; of anything else, its result too.
+struct Begun {
+    status: String,
+    result: String,
+}
+
+fn begin(request: &Request<'_>, resource: &ResourceId, location: &str, running: &'static str) -> Begun {
+    let operation = request.begin(request.world.ids.uuid().to_string(), resource, running, Ok(None));
+    let subscription = request.target.id.subscription().unwrap_or_default();
+    let place = format!("/subscriptions/{subscription}/providers/Microsoft.ContainerService/locations/{location}");
+    Begun {
+        status: request.poll_url(&format!("{place}/operations/{}", operation.name), OPERATION_VERSION),
+        result: request.poll_url(&format!("{place}/operationresults/{}", operation.name), OPERATION_VERSION),
+    }
+}
+
+/// The answer to a PUT: the body as it is while the operation runs.
+fn written(begun: Begun, status: StatusCode, body: serde_json::Value) -> Answer {
+    Answer::json(Voice::Cluster, status, body).header("azure-asyncoperation", begun.status)
+}
+
+/// The answer to what has no body to show: a deletion.
+fn accepted(begun: Begun) -> Answer {
+    Answer::empty(Voice::Cluster, StatusCode::ACCEPTED)
+        .header("azure-asyncoperation", begun.status)
+        .header("location", begun.result)
+}
+
+/// A list in one page.
+fn page(items: Vec<serde_json::Value>) -> Answer {
+    Answer::json(Voice::Cluster, StatusCode::OK, json!({ "value": items }))
+}
