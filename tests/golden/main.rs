@@ -1,5 +1,6 @@
 //! The golden tests: one file a subject, everything through the public wire, answers as snapshots.
 
+mod aks_clusters;
 mod control;
 mod documents;
 mod entra;

@@ -137,7 +137,7 @@ impl Answer {
             lines.push(String::new());
             lines.push(self.shown_body());
         }
-        lines.join("\n")
+        numbered(&lines.join("\n"))
     }
 
     fn is_shown(&self, name: &HeaderName, also: &[&str]) -> bool {
@@ -163,6 +163,48 @@ impl Answer {
             },
         }
     }
+}
+
+/// Replaces every GUID that is not the seed world's by its number in the order of appearance, and every long hexadecimal text by its
+/// length: they follow from how many identifiers were made before, which no golden test is about.
+fn numbered(text: &str) -> String {
+    let mut known: Vec<String> = Vec::new();
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_hexdigit()) {
+        let run = &rest[start..];
+        let length = run.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).unwrap_or(run.len());
+        let (word, behind) = run.split_at(length.max(1));
+        shown.push_str(&rest[..start]);
+        shown.push_str(&replaced(word, &mut known));
+        rest = behind;
+    }
+    shown.push_str(rest);
+    shown
+}
+
+fn replaced(word: &str, known: &mut Vec<String>) -> String {
+    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let groups: Vec<&str> = word.split('-').collect();
+    // A GUID may stand behind a prefix, as in `registries-{guid}`.
+    if let [prefix @ .., a, b, c, d, e] = groups.as_slice()
+        && [a, b, c, d, e].iter().all(|group| is_hex(group))
+        && [a.len(), b.len(), c.len(), d.len(), e.len()] == [8, 4, 4, 4, 12]
+        && !["0a210000", "00000000"].contains(a)
+        && b.as_bytes() != b"0000"
+    {
+        let guid = [*a, *b, *c, *d, *e].join("-");
+        let number = known.iter().position(|other| *other == guid).unwrap_or_else(|| {
+            known.push(guid);
+            known.len() - 1
+        });
+        let prefix: String = prefix.iter().map(|part| format!("{part}-")).collect();
+        return format!("{prefix}<guid {}>", number + 1);
+    }
+    if (24..=40).contains(&word.len()) && is_hex(word) {
+        return format!("<{} hexadecimal digits>", word.len());
+    }
+    word.to_owned()
 }
 
 /// Replaces every JSON Web Token by its header and claims: its signature differs with the key.

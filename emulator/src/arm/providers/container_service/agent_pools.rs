@@ -106,11 +106,9 @@ pub(super) fn put(request: &Request<'_>) -> Result<Answer, Error> {
     let earlier = existing.and_then(|position| pools[position].as_object()).unwrap_or(&none).clone();
     let mut asked = sent.clone();
     asked.insert("name".into(), json!(name));
-    let version = ["kubernetesVersion", "currentKubernetesVersion"]
-        .map(|member| before.properties.get(member).and_then(Value::as_str).unwrap_or_default().to_owned());
-    let [alias, current] = version;
+    let current = before.properties.get("currentKubernetesVersion").and_then(Value::as_str).unwrap_or_default();
     if let Some(asked) = sent.get("orchestratorVersion").and_then(Value::as_str).filter(|asked| !asked.is_empty()) {
-        validate::pool_version(asked, &current)?;
+        validate::pool_version(asked, current)?;
     }
     for property in ["vmSize", "osType", "osDiskType", "maxPods", "vnetSubnetID"] {
         if let (Some(sent), Some(earlier)) = (sent.get(property), earlier.get(property))
@@ -121,7 +119,7 @@ pub(super) fn put(request: &Request<'_>) -> Result<Answer, Error> {
             return Err(errors::change_not_allowed(&format!("properties.{property}")));
         }
     }
-    let pool = body::pool(&asked, &earlier, &(alias, current));
+    let pool = body::pool_of(&before.properties, &asked, &earlier);
     validate::pool(&pool, &name)?;
     let (status, running) = match existing {
         Some(position) => {

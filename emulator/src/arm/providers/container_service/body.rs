@@ -79,21 +79,26 @@ impl<'a> Completion<'a> {
 
     /// An object whose members have defaults of their own.
     fn object(&mut self, key: &str, complete: impl FnOnce(&mut Completion<'_>)) {
+        let done = self.inner(key, complete);
+        self.fixed(key, done);
+    }
+
+    /// What such an object will be.
+    fn inner(&self, key: &str, complete: impl FnOnce(&mut Completion<'_>)) -> Value {
         let none = Map::new();
         let sent = self.sent.get(key).and_then(Value::as_object);
         let before = self.before.get(key).and_then(Value::as_object);
         let mut inner = Completion::new(sent.unwrap_or(&none), before.unwrap_or(&none));
         complete(&mut inner);
-        let done = inner.finish();
-        self.done.insert(key.to_owned(), Value::Object(done));
+        Value::Object(inner.finish())
     }
 
     /// Everything else that was said, behind what has an order.
     fn finish(mut self) -> Map<String, Value> {
-        for (key, value) in self.before.iter().chain(self.sent) {
-            let known = self.done.contains_key(key) && !self.sent.contains_key(key);
-            if is_said(value) && !known && (!self.done.contains_key(key)) {
-                self.done.insert(key.clone(), value.clone());
+        let said: Vec<&String> = self.before.keys().chain(self.sent.keys()).collect();
+        for key in said {
+            if !self.done.contains_key(key) {
+                self.if_said(key);
             }
         }
         self.done
@@ -110,7 +115,8 @@ pub(super) fn cluster(sent: &Map<String, Value>, before: &Map<String, Value>, fa
     done.if_said("fqdnSubdomain");
     done.fixed("fqdn", json!(facts.fqdn));
     done.fixed("azurePortalFQDN", json!(facts.portal_fqdn));
-    done.fixed("agentPoolProfiles", Value::Array(pools(sent, before, facts)));
+    let network = network(&done, facts);
+    done.fixed("agentPoolProfiles", Value::Array(pools(sent, before, facts, pods_per_node(&network))));
     done.if_said("linuxProfile");
     if let Some(windows) = done.said("windowsProfile").and_then(Value::as_object) {
         let mut windows = windows.clone();
@@ -127,7 +133,7 @@ pub(super) fn cluster(sent: &Map<String, Value>, before: &Map<String, Value>, fa
     done.or("enableRBAC", json!(true));
     done.or("enablePodSecurityPolicy", json!(false));
     done.or("supportPlan", json!("KubernetesOfficial"));
-    network(&mut done, facts);
+    done.fixed("networkProfile", network);
     done.or("maxAgentPools", json!(100));
     done.if_said("apiServerAccessProfile");
     done.if_said("identityProfile");
@@ -165,8 +171,8 @@ pub(super) fn cluster(sent: &Map<String, Value>, before: &Map<String, Value>, fa
     done.finish()
 }
 
-fn network(done: &mut Completion<'_>, facts: &Facts) {
-    done.object("networkProfile", |profile| {
+fn network(cluster: &Completion<'_>, facts: &Facts) -> Value {
+    cluster.inner("networkProfile", |profile| {
         // Kubenet was the default until overlay became it; a client that says nothing gets today's.
         profile.or("networkPlugin", json!("azure"));
         let overlay = profile.said("networkPluginMode").is_some() || profile.said("networkPlugin").is_none();
@@ -200,11 +206,20 @@ fn network(done: &mut Completion<'_>, facts: &Facts) {
         }
         profile.or("ipFamilies", json!(["IPv4"]));
         profile.or("podLinkLocalAccess", json!("IMDS"));
-    });
+    })
+}
+
+/// How many pods a node may have, unless said otherwise: it depends on where pods get their addresses from.
+fn pods_per_node(network: &Value) -> u32 {
+    match (network["networkPlugin"].as_str(), network["networkPluginMode"].as_str()) {
+        (Some("azure"), Some("overlay")) => 250,
+        (Some("azure"), _) => 30,
+        _ => 110,
+    }
 }
 
 /// The pools of a cluster: as sent, each completed with what it was before; as before if none were sent.
-fn pools(sent: &Map<String, Value>, before: &Map<String, Value>, facts: &Facts) -> Vec<Value> {
+fn pools(sent: &Map<String, Value>, before: &Map<String, Value>, facts: &Facts, pods: u32) -> Vec<Value> {
     let list = |members: &Map<String, Value>| members.get("agentPoolProfiles").and_then(Value::as_array).cloned();
     let earlier = list(before).unwrap_or_default();
     let Some(asked) = list(sent) else { return earlier };
@@ -215,13 +230,24 @@ fn pools(sent: &Map<String, Value>, before: &Map<String, Value>, facts: &Facts) 
         .map(|asked| {
             let same = |other: &&Map<String, Value>| other.get("name") == asked.get("name");
             let before = earlier.iter().filter_map(Value::as_object).find(same).unwrap_or(&none);
-            Value::Object(pool(asked, before, &facts.version))
+            Value::Object(pool(asked, before, &facts.version, pods))
         })
         .collect()
 }
 
+/// The properties of a pool that is added to a cluster of these properties, or changed in it.
+pub(super) fn pool_of(
+    cluster: &Map<String, Value>,
+    sent: &Map<String, Value>,
+    before: &Map<String, Value>,
+) -> Map<String, Value> {
+    let text = |member: &str| cluster.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let version = (text("kubernetesVersion"), text("currentKubernetesVersion"));
+    pool(sent, before, &version, pods_per_node(cluster.get("networkProfile").unwrap_or(&Value::Null)))
+}
+
 /// The properties of a pool; `version` is the cluster's, asked and resolved.
-pub(super) fn pool(sent: &Map<String, Value>, before: &Map<String, Value>, version: &(String, String)) -> Map<String, Value> {
+fn pool(sent: &Map<String, Value>, before: &Map<String, Value>, version: &(String, String), pods: u32) -> Map<String, Value> {
     let mut done = Completion::new(sent, before);
     done.if_said("name");
     if done.said("enableAutoScaling") == Some(&json!(true)) && !sent.get("count").is_some_and(Value::is_number) {
@@ -237,7 +263,7 @@ pub(super) fn pool(sent: &Map<String, Value>, before: &Map<String, Value>, versi
     done.or("kubeletDiskType", json!("OS"));
     done.or("workloadRuntime", json!("OCIContainer"));
     done.if_said("vnetSubnetID");
-    done.or("maxPods", json!(110));
+    done.or("maxPods", json!(pods));
     done.or("type", json!("VirtualMachineScaleSets"));
     done.if_said("availabilityZones");
     done.if_said("maxCount");
@@ -246,7 +272,7 @@ pub(super) fn pool(sent: &Map<String, Value>, before: &Map<String, Value>, versi
     done.if_said("scaleDownMode");
     done.or("powerState", json!({ "code": "Running" }));
     let asked = done.said("orchestratorVersion").and_then(Value::as_str).unwrap_or(&version.0).to_owned();
-    let current = versions::resolve(&asked).unwrap_or(&version.1).to_owned();
+    let current = versions::resolve(&asked).unwrap_or_else(|| version.1.clone());
     done.fixed("orchestratorVersion", json!(asked));
     done.fixed("currentOrchestratorVersion", json!(current));
     done.or("enableNodePublicIP", json!(false));

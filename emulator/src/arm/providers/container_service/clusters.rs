@@ -38,6 +38,8 @@ pub(super) fn put(request: &Request<'_>) -> Result<Answer, Error> {
     let facts = facts(request, &id, sent, earlier, &location, version)?;
 
     let control_plane = identities::control_plane(request, &id, before.as_deref())?;
+    identities::check_own_kubelet(request, &control_plane, before.as_deref())?;
+    // All checks are done: from here on things are made.
     let node_group = node_group(request, &id, &facts.node_resource_group, &location);
     let kubelet = identities::kubelet(request, &control_plane, &id, &node_group, &location, before.as_deref())?;
 
@@ -78,8 +80,8 @@ fn version(cluster: &str, sent: &Map<String, Value>, earlier: &Map<String, Value
     }
     let resolved = validate::version(cluster, asked)?;
     match current {
-        Some(current) if !versions::can_become(current, resolved) => Err(errors::upgrade_not_allowed(current, resolved)),
-        _ => Ok((asked.to_owned(), resolved.to_owned())),
+        Some(current) if !versions::can_become(current, &resolved) => Err(errors::upgrade_not_allowed(current, &resolved)),
+        _ => Ok((asked.to_owned(), resolved)),
     }
 }
 
@@ -225,9 +227,16 @@ pub(super) fn render(request: &Request<'_>, resource: &Resource, state: &str) ->
     let mut properties = Map::new();
     properties.insert("provisioningState".into(), json!(state));
     properties.extend(resource.properties.clone());
+    let network = properties.get_mut("networkProfile").and_then(Value::as_object_mut);
     if state == "Creating" {
         // What is not made yet is not shown.
+        if let Some(Value::Object(balancer)) = network.and_then(|network| network.get_mut("loadBalancerProfile")) {
+            balancer.shift_remove("effectiveOutboundIPs");
+        }
         properties.shift_remove("identityProfile");
+    } else if let Some(sku) = network.and_then(|network| network.get_mut("loadBalancerSku")).filter(|sku| *sku == "standard") {
+        // AKS echoes the client's spelling until the load balancer is there, and then shows the load balancer's own.
+        *sku = json!("Standard");
     }
     let pools = properties.get_mut("agentPoolProfiles").and_then(Value::as_array_mut);
     for pool in pools.into_iter().flatten() {

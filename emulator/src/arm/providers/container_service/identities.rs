@@ -45,15 +45,6 @@ impl ControlPlane {
             Self::ServicePrincipal(_) => None,
         }
     }
-
-    /// The principals that it acts as.
-    fn principals(&self) -> Vec<Uuid> {
-        match self {
-            Self::SystemAssigned { principal_id } => vec![*principal_id],
-            Self::UserAssigned(identities) => identities.iter().map(|(_, identity)| identity.object_id).collect(),
-            Self::ServicePrincipal(identity) => vec![identity.object_id],
-        }
-    }
 }
 
 /// Settles who the control plane is: as asked, else as it was.
@@ -62,6 +53,7 @@ pub(super) fn control_plane(request: &Request<'_>, id: &ResourceId, before: Opti
     let earlier = before.and_then(|before| before.identity.as_ref());
     let kind = asked.or(earlier).and_then(|identity| identity["type"].as_str()).unwrap_or("None");
     match kind.to_ascii_lowercase().as_str() {
+        "systemassigned" if own_kubelet(request, before).is_some() => Err(errors::kubelet_identity_needs_user_assigned()),
         "systemassigned" => {
             let existing = earlier.and_then(|identity| Uuid::try_parse(identity["principalId"].as_str()?).ok());
             let principal_id =
@@ -142,18 +134,9 @@ pub(super) fn kubelet(
     if let ControlPlane::ServicePrincipal(identity) = control_plane {
         return Ok(Kubelet { identity: identity.clone(), profile: None });
     }
-    let resource_id = |profile: Option<&Value>| {
-        profile?.pointer("/kubeletidentity/resourceId")?.as_str().filter(|id| !id.is_empty()).map(ResourceId::new)
-    };
-    let asked = resource_id(request.body.pointer("/properties/identityProfile"));
-    let earlier = before.and_then(|before| resource_id(before.properties.get("identityProfile")));
-    let id = match (asked, earlier) {
-        (Some(asked), earlier) if earlier.as_ref() != Some(&asked) => {
-            own_kubelet_identity(request, control_plane, &asked)?;
-            asked
-        }
-        (_, Some(earlier)) => earlier,
-        (_, None) => {
+    let id = match own_kubelet(request, before).or_else(|| earlier_kubelet(before)) {
+        Some(id) => id,
+        None => {
             let id = node_group
                 .join(&format!("providers/Microsoft.ManagedIdentity/userAssignedIdentities/{}-agentpool", cluster.name()));
             let id = ResourceId::new(&id.as_str().replace("/resourceGroups/", "/resourcegroups/"));
@@ -170,19 +153,40 @@ pub(super) fn kubelet(
     Ok(Kubelet { identity, profile: Some(profile) })
 }
 
-/// Whether an identity of the caller's may be the kubelets': the caller must be allowed to assign it, and the control plane,
-/// which hands it to the nodes, must be allowed to as well (Managed Identity Operator).
-fn own_kubelet_identity(request: &Request<'_>, control_plane: &ControlPlane, id: &ResourceId) -> Result<(), Error> {
+/// The resource id in an `identityProfile`.
+fn kubelet_id(profile: Option<&Value>) -> Option<ResourceId> {
+    profile?.pointer("/kubeletidentity/resourceId")?.as_str().filter(|id| !id.is_empty()).map(ResourceId::new)
+}
+
+fn earlier_kubelet(before: Option<&Resource>) -> Option<ResourceId> {
+    kubelet_id(before?.properties.get("identityProfile"))
+}
+
+/// An identity of the caller's that the kubelets shall be and were not before.
+fn own_kubelet(request: &Request<'_>, before: Option<&Resource>) -> Option<ResourceId> {
+    kubelet_id(request.body.pointer("/properties/identityProfile"))
+        .filter(|asked| earlier_kubelet(before).as_ref() != Some(asked))
+}
+
+/// Whether an identity of the caller's, if one is asked for, may be the kubelets': it must exist, the caller must be allowed to
+/// assign it, and the control plane, which hands it to the nodes, must be allowed to as well (Managed Identity Operator).
+pub(super) fn check_own_kubelet(
+    request: &Request<'_>,
+    control_plane: &ControlPlane,
+    before: Option<&Resource>,
+) -> Result<(), Error> {
+    let Some(id) = own_kubelet(request, before) else { return Ok(()) };
     let ControlPlane::UserAssigned(identities) = control_plane else {
         return Err(errors::kubelet_identity_needs_user_assigned());
     };
-    assignable(request, std::iter::once(id))?;
+    assignable(request, std::iter::once(&id))?;
+    find(request, &id).ok_or_else(|| errors::identity_not_found(id.as_str()))?;
     let may = |object_id: Uuid| {
-        let caller =
-            Caller { object_id, label: object_id.to_string(), kind: PrincipalKind::ServicePrincipal, groups: Vec::new() };
-        request.access().decide(&caller, Plane::Management, ASSIGN, id).is_allowed()
+        let label = object_id.to_string();
+        let caller = Caller { object_id, label, kind: PrincipalKind::ServicePrincipal, groups: Vec::new() };
+        request.access().decide(&caller, Plane::Management, ASSIGN, &id).is_allowed()
     };
-    if control_plane.principals().into_iter().any(may) {
+    if identities.iter().any(|(_, identity)| may(identity.object_id)) {
         return Ok(());
     }
     let (control_plane, _) = &identities[0];

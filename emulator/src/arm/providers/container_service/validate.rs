@@ -58,7 +58,7 @@ pub(super) fn pool_name(name: &str, os_type: &str) -> Result<(), Error> {
 }
 
 /// A version that a cluster asks for; the patch that it stands for.
-pub(super) fn version(cluster: &str, asked: &str) -> Result<&'static str, Error> {
+pub(super) fn version(cluster: &str, asked: &str) -> Result<String, Error> {
     if !versions::is_version(asked) {
         return Err(errors::invalid_parameter("orchestratorProfile.OrchestratorVersion"));
     }
@@ -66,12 +66,12 @@ pub(super) fn version(cluster: &str, asked: &str) -> Result<&'static str, Error>
 }
 
 /// A version that a pool asks for: it exists and is not above the cluster's.
-pub(super) fn pool_version(asked: &str, cluster_version: &str) -> Result<&'static str, Error> {
+pub(super) fn pool_version(asked: &str, cluster_version: &str) -> Result<String, Error> {
     if !versions::is_version(asked) {
         return Err(errors::invalid_parameter("orchestratorProfile.OrchestratorVersion"));
     }
     let resolved = versions::resolve(asked).ok_or_else(|| errors::pool_version_not_supported(asked))?;
-    let fits = versions::can_become(resolved, cluster_version) || cluster_version.starts_with(&format!("{asked}."));
+    let fits = versions::can_become(&resolved, cluster_version) || cluster_version.starts_with(&format!("{asked}."));
     let older = || resolved.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok()) <= minor(cluster_version);
     if fits || older() { Ok(resolved) } else { Err(errors::pool_version_above_cluster(asked, cluster_version)) }
 }

@@ -1,8 +1,9 @@
 //! The Kubernetes versions of AKS: which exist, which are offered, what can be upgraded to what.
-//! The data is `fixtures/providers/kubernetes-versions.json`. Versions that AKS has retired are not offered but accepted, so that
-//! templates and tests that pin one still run (azlet's own leniency).
+//! The data is `fixtures/providers/kubernetes-versions.json`. Versions that AKS has retired are not offered but accepted, in any
+//! direction, so that templates that pin what was current when they were written still run (azlet's own leniency).
 //! Source: AKS' support policy (a minor version at a time; no downgrade; an alias such as `1.33` means its newest patch).
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -12,6 +13,8 @@ use serde_json::{Map, Value, json};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Catalog {
     default: String,
+    /// Minor versions that are not offered any more, and the last patch of each.
+    retired: BTreeMap<String, String>,
     minors: Vec<Minor>,
 }
 
@@ -24,7 +27,6 @@ struct Minor {
     long_term_support: bool,
     #[serde(default)]
     preview: bool,
-    offered: bool,
 }
 
 static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
@@ -49,14 +51,25 @@ pub(super) fn default_version() -> &'static str {
 }
 
 /// The patch version that an asked version stands for; none if there is no such version.
-pub(super) fn resolve(asked: &str) -> Option<&'static str> {
-    let by_alias = CATALOG.minors.iter().find(|minor| minor.version == asked).and_then(|minor| minor.patches.last());
+pub(super) fn resolve(asked: &str) -> Option<String> {
+    let newest = CATALOG.minors.iter().find(|minor| minor.version == asked).and_then(|minor| minor.patches.last());
     let exact = || CATALOG.minors.iter().flat_map(|minor| &minor.patches).find(|patch| *patch == asked);
-    by_alias.or_else(exact).map(String::as_str)
+    let retired = || CATALOG.retired.get(asked);
+    let pinned = || (numbers(asked).is_some_and(|numbers| numbers.len() == 3) && is_retired(asked)).then(|| asked.to_owned());
+    newest.or_else(exact).or_else(retired).cloned().or_else(pinned)
+}
+
+/// Whether a version is older than everything that is offered.
+fn is_retired(version: &str) -> bool {
+    let oldest = CATALOG.minors.first().and_then(|minor| numbers(&minor.version));
+    numbers(version).zip(oldest).is_some_and(|(version, oldest)| version[..2] < oldest[..])
 }
 
 /// Whether a cluster of version `from` may become `to`: not backwards, and no minor version skipped.
 pub(super) fn can_become(from: &str, to: &str) -> bool {
+    if is_retired(from) || is_retired(to) {
+        return true;
+    }
     match (numbers(from), numbers(to)) {
         (Some(from), Some(to)) => to >= from && to[0] == from[0] && to[1] <= from[1] + 1,
         _ => false,
@@ -65,8 +78,9 @@ pub(super) fn can_become(from: &str, to: &str) -> bool {
 
 /// The offered versions that a cluster of version `from` may become.
 pub(super) fn upgrades(from: &str) -> Vec<Value> {
-    let offered = CATALOG.minors.iter().filter(|minor| minor.offered);
-    offered
+    CATALOG
+        .minors
+        .iter()
         .flat_map(|minor| minor.patches.iter().map(move |patch| (minor, patch)))
         .filter(|(_, patch)| patch.as_str() != from && can_become(from, patch))
         .map(|(minor, patch)| {
@@ -81,7 +95,7 @@ pub(super) fn upgrades(from: &str) -> Vec<Value> {
 
 /// The answer of `locations/{location}/kubernetesVersions`.
 pub(super) fn offered() -> Value {
-    let values: Vec<Value> = CATALOG.minors.iter().filter(|minor| minor.offered).map(describe).collect();
+    let values: Vec<Value> = CATALOG.minors.iter().map(describe).collect();
     json!({ "values": values })
 }
 
@@ -116,8 +130,11 @@ mod tests {
 
     #[test]
     fn versions_resolve_and_upgrade_by_one_minor() {
-        assert_eq!(resolve("1.33"), Some("1.33.6"));
-        assert_eq!(resolve("1.33.5"), Some("1.33.5"));
+        assert_eq!(resolve("1.33").as_deref(), Some("1.33.6"));
+        assert_eq!(resolve("1.33.5").as_deref(), Some("1.33.5"));
+        assert_eq!(resolve("1.28").as_deref(), Some("1.28.9"));
+        assert_eq!(resolve("1.25.6").as_deref(), Some("1.25.6"));
+        assert_eq!(resolve("1.33.99"), None);
         assert_eq!(resolve("1.99"), None);
         assert!(resolve(default_version()).is_some());
         assert!(
