@@ -26,6 +26,9 @@ pub mod versions {
     pub const AUTHORIZATION: &str = "2022-04-01";
 }
 
+/// The method of most calls that make something, for callers that have no HTTP library of their own.
+pub const PUT: Method = Method::PUT;
+
 /// What came back.
 #[derive(Clone, Debug)]
 pub struct Answer {
