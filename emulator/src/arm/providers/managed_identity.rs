@@ -18,6 +18,9 @@ use crate::world::World;
 /// The type, as the provider writes it.
 pub const TYPE: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
 
+/// What may be done with an identity by who gives it to a resource.
+pub const ASSIGN: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action";
+
 /// What an identity is to others.
 #[derive(Clone, Debug)]
 pub struct Identity {
@@ -210,4 +213,51 @@ fn credentials(request: &Request<'_>, item: bool) -> Result<Answer, Error> {
         (_, Some(resource)) => Ok(Answer::json(Voice::Provider, StatusCode::OK, credential_body(&resource))),
         (_, None) => Err(error::resource_not_found(&request.target.id)),
     }
+}
+
+/// The identity of a resource as a write asks for it: a system-assigned one gets a service principal, user-assigned ones must
+/// exist and the caller must be allowed to assign those that are new.
+pub(super) fn assign(request: &Request<'_>, given: &Value, old: Option<&Value>) -> Result<Option<Value>, Error> {
+    let kind = given["type"].as_str().unwrap_or("None");
+    if kind.eq_ignore_ascii_case("None") {
+        return Ok(None);
+    }
+    let wants = |wanted: &str| kind.split(',').any(|part| part.trim().eq_ignore_ascii_case(wanted));
+    if !wants("SystemAssigned") && !wants("UserAssigned") {
+        let message =
+            format!("Error converting value \"{kind}\" to type 'IdentityType'. Path 'identity.type', line 1, position 1.");
+        return Err(error::invalid_content(&message));
+    }
+    let mut identity = Map::new();
+    identity.insert("type".into(), json!(kind));
+    if wants("SystemAssigned") {
+        let kept = old.and_then(|old| Uuid::try_parse(old["principalId"].as_str()?).ok());
+        let id = request.canonical_id("resourceGroups");
+        let principal = kept.unwrap_or_else(|| make_principal(request.world, id.name(), &id).principal_id);
+        identity.insert("principalId".into(), json!(principal));
+        identity.insert("tenantId".into(), json!(request.world.directory.tenant.id));
+    }
+    if wants("UserAssigned") {
+        let mut assigned = Map::new();
+        let mut refused = Vec::new();
+        for id in given["userAssignedIdentities"].as_object().into_iter().flatten().map(|(id, _)| id) {
+            let scope = ResourceId::new(id);
+            let had = old.is_some_and(|old| old["userAssignedIdentities"].get(id).is_some());
+            let resource = request.world.arm.resource(&scope);
+            let allowed = had || request.may(ASSIGN, &scope);
+            match resource.as_deref().and_then(Identity::of).filter(|_| allowed) {
+                Some(Identity { principal_id, client_id }) => {
+                    assigned.insert(id.clone(), json!({ "principalId": principal_id, "clientId": client_id }));
+                }
+                None => refused.push(id.clone()),
+            }
+        }
+        if !refused.is_empty() {
+            let (caller, scope) = (&request.caller, &request.target.id);
+            let main = (request.action.as_str(), scope.as_str());
+            return Err(error::linked_authorization_failed(&caller.label, caller.object_id, main, (ASSIGN, &refused)));
+        }
+        identity.insert("userAssignedIdentities".into(), Value::Object(assigned));
+    }
+    Ok(Some(Value::Object(identity)))
 }

@@ -1,6 +1,7 @@
 //! The resource providers: synchronous functions from a permitted request to an answer.
 
 mod authorization;
+mod container_registry;
 mod container_service;
 mod managed_identity;
 mod resources;
@@ -19,6 +20,7 @@ pub(super) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
         "Microsoft.Authorization" => authorization::answer(request),
         "Microsoft.ManagedIdentity" => managed_identity::answer(request),
         "Microsoft.ContainerService" => container_service::answer(request),
+        "Microsoft.ContainerRegistry" => container_registry::answer(request),
         _ => Err(unimplemented(request)),
     }
 }
@@ -35,6 +37,7 @@ fn remove(world: &World, resource: &Resource) {
     }
     world.arm.remove_resource(&resource.id);
     match resource.kind.to_ascii_lowercase().as_str() {
+        "microsoft.containerregistry/registries" => container_registry::removed(world, resource),
         "microsoft.managedidentity/userassignedidentities" => managed_identity::removed(world, resource),
         "microsoft.containerservice/managedclusters" => container_service::removed(world, resource),
         _ => {}
