@@ -1,18 +1,140 @@
-//! What admission adds to new objects.
+//! What admission adds to new objects: a pod's service account with its token and pull secrets, tolerations and priority
+//! (the plugins ServiceAccount, DefaultTolerationSeconds, Priority), a Service's cluster IP.
 
 use serde_json::{Value, json};
 
-use super::error::Error;
-use super::kinds::Kind;
-use super::store::State;
+use super::error::{Cause, Error};
+use super::kinds::{self, Kind};
+use super::store::{Key, State};
+use crate::kernel::ids::KUBERNETES_SUFFIX;
 use crate::world::World;
 
-/// Admits a new object.
-pub(super) fn admit(_state: &State, _world: &World, _kind: &Kind, _object: &mut Value) -> Result<(), Error> {
+const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// Admits a new object, or refuses it.
+pub(super) fn admit(state: &State, world: &World, kind: &Kind, object: &mut Value) -> Result<(), Error> {
+    match kind.kind.as_str() {
+        "Pod" => admit_pod(state, world, kind, object),
+        "Service" => admit_service(state, kind, object),
+        _ => Ok(()),
+    }
+}
+
+/// The ConfigMap with the cluster's authority that every namespace has. The certificate is a placeholder: no container runs
+/// code that would read it.
+pub fn root_ca(namespace: &str) -> Value {
+    let description = "The certificates by which pods know the API server when they reach it by its names inside of the cluster.";
+    json!({
+        "metadata": {"name": "kube-root-ca.crt", "namespace": namespace, "annotations": {"kubernetes.io/description": description}},
+        "data": {"ca.crt": "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"},
+    })
+}
+
+fn admit_pod(state: &State, world: &World, kind: &Kind, pod: &mut Value) -> Result<(), Error> {
+    let (namespace, name) = (
+        pod["metadata"]["namespace"].as_str().unwrap_or("").to_owned(),
+        pod["metadata"]["name"].as_str().unwrap_or("").to_owned(),
+    );
+    if !pod["spec"].is_object() {
+        return Ok(());
+    }
+    let spec = &mut pod["spec"];
+    if spec["serviceAccountName"].as_str().is_none_or(str::is_empty) {
+        spec["serviceAccountName"] = "default".into();
+    }
+    let account_name = spec["serviceAccountName"].as_str().unwrap_or("default").to_owned();
+    let Some(account) = state.objects.get(&Key::new(&kinds::SERVICE_ACCOUNTS, &namespace, &account_name)) else {
+        let why =
+            format!("error looking up service account {namespace}/{account_name}: serviceaccount \"{account_name}\" not found");
+        return Err(Error::forbidden(&kind.group, &kind.plural, &name, format!("pods \"{name}\" is forbidden: {why}")));
+    };
+    spec["serviceAccount"] = account_name.into();
+    let own_secrets = spec["imagePullSecrets"].as_array().is_some_and(|secrets| !secrets.is_empty());
+    if !own_secrets && account["imagePullSecrets"].is_array() {
+        spec["imagePullSecrets"] = account["imagePullSecrets"].clone();
+    }
+    let mounts = [&spec["automountServiceAccountToken"], &account["automountServiceAccountToken"]];
+    if mounts.into_iter().find_map(Value::as_bool).unwrap_or(true) {
+        mount_token(world, spec);
+    }
+    tolerate(spec);
+    for (field, value) in [("priority", json!(0)), ("preemptionPolicy", json!("PreemptLowerPriority"))] {
+        if spec[field].is_null() {
+            spec[field] = value;
+        }
+    }
     Ok(())
 }
 
-/// The ConfigMap that every namespace has.
-pub fn root_ca(namespace: &str) -> Value {
-    json!({"metadata": {"name": "kube-root-ca.crt", "namespace": namespace}, "data": {"ca.crt": ""}})
+fn mount_token(world: &World, spec: &mut Value) {
+    let volume = format!("kube-api-access-{}", world.ids.text(5, KUBERNETES_SUFFIX));
+    let mut used = false;
+    for list in ["initContainers", "containers"] {
+        for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten().filter(|item| item.is_object()) {
+            let mount = json!({"name": volume, "readOnly": true, "mountPath": TOKEN_PATH});
+            match container.get_mut("volumeMounts").and_then(Value::as_array_mut) {
+                Some(mounts) if mounts.iter().any(|mount| mount["mountPath"] == TOKEN_PATH) => continue,
+                Some(mounts) => mounts.push(mount),
+                None => container["volumeMounts"] = json!([mount]),
+            }
+            used = true;
+        }
+    }
+    if !used {
+        return;
+    }
+    let sources = json!([
+        {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]}},
+    ]);
+    let projected = json!({"name": volume, "projected": {"sources": sources, "defaultMode": 420}});
+    match spec.get_mut("volumes").and_then(Value::as_array_mut) {
+        Some(volumes) => volumes.push(projected),
+        None => spec["volumes"] = json!([projected]),
+    }
+}
+
+fn tolerate(spec: &mut Value) {
+    let mut tolerations = spec["tolerations"].as_array().cloned().unwrap_or_default();
+    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
+        let tolerated = tolerations.iter().any(|toleration| {
+            let keyed = toleration["key"] == key || (toleration["key"].is_null() && toleration["operator"] == "Exists");
+            keyed && (toleration["effect"] == "NoExecute" || toleration["effect"].is_null())
+        });
+        if !tolerated {
+            tolerations.push(json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}));
+        }
+    }
+    spec["tolerations"] = tolerations.into();
+}
+
+/// Gives a Service an address out of 10.0.0.0/16: the first free one behind those of the cluster's own.
+fn admit_service(state: &State, kind: &Kind, service: &mut Value) -> Result<(), Error> {
+    let spec = &mut service["spec"];
+    if !spec.is_object() || spec["type"] == "ExternalName" {
+        return Ok(());
+    }
+    let taken = |address: &str| state.of_kind(kind, None).any(|(_, service)| service["spec"]["clusterIP"] == address);
+    let address = match spec["clusterIP"].as_str().filter(|address| !address.is_empty()) {
+        Some(address) if address != "None" && taken(address) => {
+            let name = service["metadata"]["name"].as_str().unwrap_or("").to_owned();
+            let why = format!("failed to allocate IP {address}: provided IP is already allocated");
+            let cause = Cause::invalid("spec.clusterIPs", &json!([address]), &why);
+            return Err(Error::invalid(kind, &name, &[cause]));
+        }
+        Some(address) => address.to_owned(),
+        None => (20..65_000_u32)
+            .map(|number| format!("10.0.{}.{}", number / 256, number % 256))
+            .find(|address| !taken(address))
+            .unwrap_or_default(),
+    };
+    spec["clusterIP"] = address.clone().into();
+    spec["clusterIPs"] = json!([address]);
+    for (field, value) in [("ipFamilies", json!(["IPv4"])), ("ipFamilyPolicy", json!("SingleStack"))] {
+        if spec[field].is_null() {
+            spec[field] = value;
+        }
+    }
+    Ok(())
 }

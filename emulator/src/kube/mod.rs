@@ -1,21 +1,37 @@
 //! The Kubernetes API server of every cluster, with its controllers, its scheduler and its kubelets.
 
 pub mod admission;
+pub mod auth;
+pub mod body;
 pub mod bootstrap;
+pub mod cells;
 pub mod controllers;
 pub mod defaults;
+pub mod discovery;
 pub mod error;
+mod http;
 pub mod kinds;
 pub mod objects;
+pub mod openapi;
+pub mod patch;
+pub mod protobuf;
+pub mod request;
+pub mod reviews;
+pub mod scale;
+pub mod selector;
 pub mod store;
+pub mod streams;
+pub mod table;
 pub mod types;
 pub mod validate;
+mod verbs;
+mod watch;
 
 pub use bootstrap::{deprovision, provision, reconfigure};
 
 /// Every route of the plane.
 pub fn router() -> axum::Router {
-    axum::Router::new()
+    axum::Router::new().fallback(http::handle)
 }
 
 /// Does what is due.

@@ -1,0 +1,151 @@
+//! The way of a request: cluster by host, caller by token, path to target, target and method to verb. Bodies are read here; what
+//! is done is in `verbs.rs`.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderValue, Method, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use super::auth::{self, Attributes, User};
+use super::error::Error;
+use super::request::{Query, Target, wants_aggregated};
+use super::store::Cluster;
+use super::{body, discovery, openapi, streams, verbs};
+use crate::front::conn::Conn;
+use crate::world::World;
+
+const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+
+/// What every handler knows.
+pub(super) struct Context {
+    pub(super) world: Arc<World>,
+    pub(super) cluster: Arc<Cluster>,
+    pub(super) user: User,
+}
+
+/// Answers a request to a cluster's API server.
+pub(super) async fn handle(
+    Extension(world): Extension<Arc<World>>,
+    Extension(conn): Extension<Conn>,
+    request: Request,
+) -> Response {
+    let Some(cluster) = world.kube.by_host(conn.host()) else {
+        return (StatusCode::NOT_FOUND, format!("azlet has no cluster at {}\n", conn.host())).into_response();
+    };
+    let mut response = match route(world, cluster, request).await {
+        Ok(response) => response,
+        Err(error) => error.into_response(),
+    };
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache, private"));
+    response
+}
+
+/// The segments of a path, decoded; doubled slashes count as one.
+fn segments(path: &str) -> Vec<String> {
+    path.split('/')
+        .filter(|part| !part.is_empty())
+        .map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned())
+        .collect()
+}
+
+async fn route(world: Arc<World>, cluster: Arc<Cluster>, request: Request) -> Result<Response, Error> {
+    let user = auth::authenticate(&cluster, request.headers())?;
+    let path = segments(request.uri().path());
+    let words: Vec<&str> = path.iter().map(String::as_str).collect();
+    let (group, version, rest) = match words.as_slice() {
+        ["api", version, _, ..] => ("", *version, 2),
+        ["apis", group, version, _, ..] => (*group, *version, 3),
+        _ => return plain_path(&cluster, &user, &request, &words),
+    };
+    let query = Query::parse(request.uri().query().unwrap_or(""));
+    let found = Target::parse(group, version, &path[rest..]);
+    let verb = found.as_ref().map(|target| target.verb(request.method(), query.flag("watch")));
+    authorize(&user, group, &path[rest..], found.as_ref(), verb.flatten().unwrap_or("get"))?;
+    let target = found.ok_or_else(Error::no_such_resource)?;
+    let verb = verb.flatten().filter(|verb| allowed(&target, verb)).ok_or_else(Error::method_not_allowed)?;
+    if let (Some(sub @ ("log" | "attach" | "exec")), Some(pod)) = (target.subresource.as_deref(), target.name.as_deref()) {
+        let namespace = target.namespace.clone().unwrap_or_default();
+        return Ok(streams::serve(world, cluster, namespace, pod.to_owned(), sub.to_owned(), request).await);
+    }
+    let context = Context { world, cluster, user };
+    let (parts, content) = request.into_parts();
+    let content = read_body(&parts.method, content).await?;
+    verbs::act(&context, &target, verb, &query, &parts.headers, &content)
+}
+
+/// Whether the target has the verb; a namespaced object is never made without its namespace.
+fn allowed(target: &Target, verb: &str) -> bool {
+    if let Some(sub) = &target.subresource {
+        return target.kind.subresource(sub).is_some_and(|sub| sub.verbs().any(|known| known == verb));
+    }
+    let placeless = target.kind.namespaced && target.namespace.is_none() && matches!(verb, "create" | "deletecollection");
+    let misplaced = verb == "create" && target.name.is_some();
+    target.kind.has_verb(verb) && !placeless && !misplaced
+}
+
+fn authorize(user: &User, group: &str, rest: &[String], target: Option<&Target>, verb: &str) -> Result<(), Error> {
+    let (resource, namespace, name) = match target {
+        Some(target) => {
+            let plural = &target.kind.plural;
+            let resource = target.subresource.as_ref().map_or_else(|| plural.clone(), |sub| format!("{plural}/{sub}"));
+            (resource, target.namespace.as_deref().unwrap_or(""), target.name.as_deref().unwrap_or(""))
+        }
+        None => (rest.first().cloned().unwrap_or_default(), "", ""),
+    };
+    user.authorize(Attributes { verb, group, resource: &resource, namespace, name })
+}
+
+async fn read_body(method: &Method, content: Body) -> Result<Bytes, Error> {
+    if method == Method::GET || method == Method::HEAD {
+        return Ok(Bytes::new());
+    }
+    match Limited::new(content, body::LIMIT).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Error::too_large(body::LIMIT)),
+        Err(_) => Err(Error::bad_request("the body of the request could not be read to its end")),
+    }
+}
+
+/// Paths that are no resources: versions, health, discovery, OpenAPI.
+fn plain_path(cluster: &Cluster, user: &User, request: &Request, words: &[&str]) -> Result<Response, Error> {
+    user.authorize_path(&request.method().as_str().to_ascii_lowercase(), request.uri().path())?;
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return Err(Error::method_not_allowed());
+    }
+    let aggregated = wants_aggregated(request.headers());
+    let answer = match words {
+        ["version"] => Some(discovery::version(&cluster.spec().version)),
+        ["healthz" | "livez" | "readyz"] => return Ok("ok".into_response()),
+        ["api"] if aggregated => return Ok(aggregated_answer(true)),
+        ["apis"] if aggregated => return Ok(aggregated_answer(false)),
+        ["api"] => Some(discovery::versions(&cluster.spec().fqdn)),
+        ["apis"] => Some(discovery::group_list()),
+        ["api", version] => discovery::resource_list("", version),
+        ["apis", group] => discovery::group(group),
+        ["apis", group, version] => discovery::resource_list(group, version),
+        ["openapi", "v3"] => Some(openapi::index()),
+        ["openapi", "v3", rest @ ..] => openapi::document(&rest.join("/")),
+        _ => None,
+    };
+    Ok(answer
+        .map_or_else(|| (StatusCode::NOT_FOUND, "404 page not found\n").into_response(), |answer| json(StatusCode::OK, &answer)))
+}
+
+fn aggregated_answer(core: bool) -> Response {
+    let mut response = json(StatusCode::OK, &discovery::aggregated(core));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(AGGREGATED));
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+    response
+}
+
+/// A JSON answer.
+pub(super) fn json(status: StatusCode, value: &Value) -> Response {
+    (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], format!("{value}\n")).into_response()
+}

@@ -1,0 +1,39 @@
+//! The subresource `scale` of Deployments and ReplicaSets (`registry/apps/deployment/storage`): an `autoscaling/v1` Scale.
+
+use serde_json::{Value, json};
+
+use super::cells;
+use super::error::{Cause, Error};
+use super::kinds::Kind;
+
+/// The Scale of an object.
+pub fn of(object: &Value) -> Value {
+    let mut metadata = json!({});
+    for field in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
+        metadata[field] = object["metadata"][field].clone();
+    }
+    let mut scale = json!({"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": {}});
+    if object["spec"]["replicas"].as_i64().unwrap_or(0) != 0 {
+        scale["spec"]["replicas"] = object["spec"]["replicas"].clone();
+    }
+    let replicas = object["status"]["replicas"].as_i64().unwrap_or(0);
+    scale["status"] = json!({"replicas": replicas, "selector": cells::selector(&object["spec"]["selector"])});
+    scale
+}
+
+/// The object with the replicas of a Scale.
+pub fn with_replicas(kind: &Kind, object: &Value, scale: &Value) -> Result<Value, Error> {
+    let replicas = scale["spec"]["replicas"].as_i64().unwrap_or(0);
+    if replicas < 0 {
+        let name = object["metadata"]["name"].as_str().unwrap_or("");
+        let cause = Cause::invalid("spec.replicas", &replicas.into(), "must be greater than or equal to 0");
+        return Err(Error::invalid_named("autoscaling", "Scale", name, &[cause]));
+    }
+    let mut new = object.clone();
+    new["spec"]["replicas"] = replicas.into();
+    let version = &scale["metadata"]["resourceVersion"];
+    if version.as_str().is_some_and(|version| !version.is_empty() && *version != object["metadata"]["resourceVersion"]) {
+        return Err(Error::conflict(kind, object["metadata"]["name"].as_str().unwrap_or("")));
+    }
+    Ok(new)
+}

@@ -1,0 +1,402 @@
+//! What the verbs do: get, list, watch, create, update, patch, delete, deletecollection, and the subresources `status`, `scale`,
+//! `eviction` and `finalize`. Synchronous functions over values; every change ends with the controllers' turn.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+
+use super::body::{self, FieldValidation, media_type};
+use super::error::{Cause, Error};
+use super::http::{Context, json as answer};
+use super::kinds::Kind;
+use super::objects::{DeleteOptions, Deletion, Part, Propagation};
+use super::patch::{self, PatchType};
+use super::request::{Form, Query, Target, negotiate};
+use super::selector::Selector;
+use super::table::{self, IncludeObject};
+use super::{controllers, reviews, scale, watch};
+
+/// A request to a target, its body read.
+struct Asked<'a> {
+    context: &'a Context,
+    target: &'a Target,
+    query: &'a Query,
+    headers: &'a HeaderMap,
+    content: &'a [u8],
+    form: Form,
+}
+
+/// Does what is asked.
+pub(super) fn act(
+    context: &Context,
+    target: &Target,
+    verb: &str,
+    query: &Query,
+    headers: &HeaderMap,
+    content: &[u8],
+) -> Result<Response, Error> {
+    let asked = Asked { context, target, query, headers, content, form: negotiate(headers)? };
+    match (verb, target.subresource.as_deref()) {
+        ("list", _) => asked.list(),
+        ("watch", _) => {
+            let (selector, namespace) = (asked.selector()?, target.namespace.clone());
+            watch::serve(&context.world, &context.cluster, target.kind, namespace, (selector, asked.form), query)
+        }
+        ("create", Some("eviction")) => asked.evict(),
+        ("get", sub) => asked.get(sub),
+        ("create", None) => asked.create(),
+        ("update", sub) => asked.update(sub),
+        ("patch", sub) => asked.patch(sub),
+        ("delete", None) => asked.delete(),
+        ("deletecollection", None) => asked.delete_collection(),
+        _ => Err(Error::method_not_allowed()),
+    }
+}
+
+impl Asked<'_> {
+    fn kind(&self) -> &'static Kind {
+        self.target.kind
+    }
+
+    fn namespace(&self) -> &str {
+        self.target.namespace.as_deref().unwrap_or("")
+    }
+
+    fn name(&self) -> &str {
+        self.target.name.as_deref().unwrap_or("")
+    }
+
+    fn selector(&self) -> Result<Selector, Error> {
+        Selector::parse(self.kind(), self.query.get("labelSelector"), self.query.get("fieldSelector"))
+    }
+
+    fn content_type(&self) -> &str {
+        self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("")
+    }
+
+    fn settle(&self) {
+        controllers::settle(&self.context.world, &self.context.cluster);
+    }
+
+    /// One object in the form that the client accepts.
+    fn answer(&self, status: StatusCode, object: &Value, warnings: &[String]) -> Response {
+        let is_kind = object["kind"] == self.kind().kind.as_str();
+        let shown = match self.form {
+            Form::Table if is_kind => {
+                let include = IncludeObject::parse(self.query.get("includeObject"));
+                let row = table::row(self.kind(), object, include, self.context.world.clock.now());
+                let metadata = json!({"resourceVersion": object["metadata"]["resourceVersion"]});
+                table::table(metadata, table::column_definitions(self.kind()), vec![row])
+            }
+            Form::Metadata if is_kind => {
+                json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
+            }
+            _ => object.clone(),
+        };
+        let mut response = answer(status, &shown);
+        for warning in warnings {
+            let quoted = Value::from(warning.as_str()).to_string();
+            if let Ok(value) = HeaderValue::from_str(&format!("299 - {quoted}")) {
+                response.headers_mut().append(header::WARNING, value);
+            }
+        }
+        response
+    }
+
+    fn existing(&self) -> Result<Arc<Value>, Error> {
+        let found = self.context.cluster.get(self.kind(), self.namespace(), self.name());
+        found.ok_or_else(|| Error::not_found(self.kind(), self.name()))
+    }
+
+    fn get(&self, subresource: Option<&str>) -> Result<Response, Error> {
+        let object = self.existing()?;
+        match subresource {
+            Some("scale") => Ok(self.answer(StatusCode::OK, &scale::of(&object), &[])),
+            _ => Ok(self.answer(StatusCode::OK, &object, &[])),
+        }
+    }
+
+    fn list(&self) -> Result<Response, Error> {
+        let selector = self.selector()?;
+        let limit = self.query.number("limit")?.and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0);
+        let (all, version) = self.context.cluster.list(self.kind(), self.target.namespace.as_deref());
+        let start = self.query.get("continue").map(read_continue).transpose()?;
+        let mut chosen: Vec<Arc<Value>> = all
+            .into_iter()
+            .filter(|object| start.as_ref().is_none_or(|start| place(object) > *start))
+            .filter(|object| selector.matches(object))
+            .collect();
+        let mut metadata = json!({"resourceVersion": version.to_string()});
+        if let Some(limit) = limit.filter(|limit| chosen.len() > *limit) {
+            let left = chosen.len() - limit;
+            chosen.truncate(limit);
+            if let Some(last) = chosen.last() {
+                metadata["continue"] = write_continue(version, last).into();
+                metadata["remainingItemCount"] = left.into();
+            }
+        }
+        Ok(answer(StatusCode::OK, &self.shown_list(metadata, &chosen)))
+    }
+
+    fn shown_list(&self, metadata: Value, objects: &[Arc<Value>]) -> Value {
+        let kind = self.kind();
+        match self.form {
+            Form::Table => {
+                let include = IncludeObject::parse(self.query.get("includeObject"));
+                let now = self.context.world.clock.now();
+                let rows = objects.iter().map(|object| table::row(kind, object, include, now)).collect();
+                table::table(metadata, table::column_definitions(kind), rows)
+            }
+            Form::Metadata => {
+                let items: Vec<Value> = objects.iter().map(|object| json!({"metadata": object["metadata"]})).collect();
+                json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": items})
+            }
+            Form::Plain => {
+                let items: Vec<Value> = objects.iter().map(|object| bare(object)).collect();
+                json!({"kind": format!("{}List", kind.kind), "apiVersion": kind.api_version(), "metadata": metadata, "items": items})
+            }
+        }
+    }
+
+    /// The body as an object of the kind, in the place that the path names.
+    fn object(&self, warnings: &mut Vec<String>) -> Result<Value, Error> {
+        let validation = FieldValidation::of(self.query)?;
+        let value = body::read_value(self.content_type(), self.content, &self.kind().kind)?;
+        let mut object = body::take_object(self.kind(), value, validation, warnings)?;
+        self.check_place(&mut object)?;
+        Ok(object)
+    }
+
+    fn check_place(&self, object: &mut Value) -> Result<(), Error> {
+        if !object["metadata"].is_object() {
+            object["metadata"] = json!({});
+        }
+        let (namespace, name) = place(object);
+        if !self.name().is_empty() {
+            if name.is_empty() {
+                object["metadata"]["name"] = self.name().into();
+            } else if name != self.name() {
+                let message = format!("the name of the object ({name}) does not match the name on the URL ({})", self.name());
+                return Err(Error::bad_request(message));
+            }
+        }
+        if self.kind().namespaced {
+            if !namespace.is_empty() && namespace != self.namespace() {
+                let message = "the namespace of the provided object does not match the namespace sent on the request";
+                return Err(Error::bad_request(message));
+            }
+            object["metadata"]["namespace"] = self.namespace().into();
+        }
+        Ok(())
+    }
+
+    fn create(&self) -> Result<Response, Error> {
+        let mut warnings = Vec::new();
+        let object = self.object(&mut warnings)?;
+        if reviews::is_review(self.kind()) {
+            let review = reviews::review(self.kind(), object, &self.context.user);
+            return Ok(self.answer(StatusCode::CREATED, &review, &warnings));
+        }
+        let dry_run = self.query.dry_run()?;
+        let created = self.context.cluster.create_with(&self.context.world, self.kind(), object, dry_run)?;
+        self.settle();
+        Ok(self.answer(StatusCode::CREATED, &created, &warnings))
+    }
+
+    fn part(subresource: Option<&str>) -> Part {
+        if subresource == Some("status") { Part::Status } else { Part::Main }
+    }
+
+    fn update(&self, subresource: Option<&str>) -> Result<Response, Error> {
+        let mut warnings = Vec::new();
+        let dry_run = self.query.dry_run()?;
+        if subresource == Some("scale") {
+            let value = body::read_value(self.content_type(), self.content, "Scale")?;
+            return self.put_scale(|_| self.scale_object(value), dry_run);
+        }
+        let object = self.object(&mut warnings)?;
+        let (world, cluster) = (&self.context.world, &self.context.cluster);
+        let stored = cluster.update(world, self.kind(), object, Self::part(subresource), dry_run)?;
+        self.settle();
+        Ok(self.answer(StatusCode::OK, &stored, &warnings))
+    }
+
+    fn scale_object(&self, value: Value) -> Result<Value, Error> {
+        let validation = FieldValidation::of(self.query)?;
+        body::take_typed("autoscaling", "v1", "Scale", value, validation, &mut Vec::new())
+    }
+
+    fn put_scale(&self, change: impl FnOnce(Value) -> Result<Value, Error>, dry_run: bool) -> Result<Response, Error> {
+        let (world, cluster) = (&self.context.world, &self.context.cluster);
+        let place = (self.namespace(), self.name());
+        let stored = cluster.patch_with(world, self.kind(), place, Part::Main, dry_run, |object| {
+            scale::with_replicas(self.kind(), object, &change(scale::of(object))?)
+        })?;
+        self.settle();
+        Ok(self.answer(StatusCode::OK, &scale::of(&stored), &[]))
+    }
+
+    fn patch(&self, subresource: Option<&str>) -> Result<Response, Error> {
+        let patch_type = PatchType::of(&media_type(self.content_type()))?;
+        let content = serde_json::from_slice(self.content)
+            .map_err(|_| Error::bad_request("error decoding patch: the body is no JSON document"))?;
+        let dry_run = self.query.dry_run()?;
+        let validation = FieldValidation::of(self.query)?;
+        if subresource == Some("scale") {
+            let change = |scale: Value| self.scale_object(patch::apply(patch_type, "Scale", &scale, &content)?);
+            return self.put_scale(change, dry_run);
+        }
+        let mut warnings = Vec::new();
+        let kind = self.kind();
+        let (world, cluster) = (&self.context.world, &self.context.cluster);
+        let place = (self.namespace(), self.name());
+        let stored = cluster.patch_with(world, kind, place, Self::part(subresource), dry_run, |object| {
+            let patched = patch::apply(patch_type, &kind.kind, object, &content)?;
+            let mut new = body::take_object(kind, patched, validation, &mut warnings)
+                .map_err(|error| if validation == FieldValidation::Strict { strict_patch(error, &content) } else { error })?;
+            self.check_place(&mut new)?;
+            Ok(new)
+        })?;
+        self.settle();
+        Ok(self.answer(StatusCode::OK, &stored, &warnings))
+    }
+
+    fn delete_options(&self) -> Result<DeleteOptions, Error> {
+        let mut value = json!({});
+        if !self.content.is_empty() {
+            let read = body::read_value(self.content_type(), self.content, "DeleteOptions")?;
+            let mut findings = super::types::Findings::default();
+            value = super::types::conform("DeleteOptions", read, &mut findings)
+                .map_err(|why| Error::bad_request(format!("DeleteOptions cannot be read: {why}")))?;
+        }
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let propagation = self.query.get("propagationPolicy").map(str::to_owned).or_else(|| text(&value["propagationPolicy"]));
+        let orphan = value["orphanDependents"].as_bool();
+        let propagation = match propagation.as_deref() {
+            Some("Foreground") => Propagation::Foreground,
+            Some("Orphan") => Propagation::Orphan,
+            Some("Background") => Propagation::Background,
+            None if orphan == Some(true) => Propagation::Orphan,
+            None => Propagation::Background,
+            Some(other) => {
+                let cause = Cause::not_supported("propagationPolicy", &other.into(), &["Background", "Foreground", "Orphan"]);
+                return Err(Error::invalid_named("", "DeleteOptions", "", &[cause]));
+            }
+        };
+        let in_body = value["dryRun"].as_array().is_some_and(|list| list.iter().any(|stage| stage == "All"));
+        Ok(DeleteOptions {
+            grace_period_seconds: self.query.number("gracePeriodSeconds")?.or_else(|| value["gracePeriodSeconds"].as_i64()),
+            propagation,
+            uid: text(&value["preconditions"]["uid"]),
+            resource_version: text(&value["preconditions"]["resourceVersion"]),
+            dry_run: self.query.dry_run()? || in_body,
+        })
+    }
+
+    fn delete(&self) -> Result<Response, Error> {
+        let options = self.delete_options()?;
+        let (world, cluster) = (&self.context.world, &self.context.cluster);
+        let deletion = cluster.delete(world, self.kind(), self.namespace(), self.name(), &options)?;
+        self.settle();
+        Ok(match deletion {
+            Deletion::Pending(object) => self.answer(StatusCode::OK, &object, &[]),
+            Deletion::Removed(object) if returns_deleted(self.kind()) => self.answer(StatusCode::OK, &object, &[]),
+            Deletion::Removed(object) => answer(StatusCode::OK, &success(self.kind(), &object)),
+        })
+    }
+
+    fn delete_collection(&self) -> Result<Response, Error> {
+        let options = self.delete_options()?;
+        let selector = self.selector()?;
+        let (world, cluster) = (&self.context.world, &self.context.cluster);
+        let (all, version) = cluster.list(self.kind(), self.target.namespace.as_deref());
+        let mut gone = Vec::new();
+        for object in all.iter().filter(|object| selector.matches(object)) {
+            let (namespace, name) = place(object);
+            if let Ok(Deletion::Removed(object) | Deletion::Pending(object)) =
+                cluster.delete(world, self.kind(), &namespace, &name, &options)
+            {
+                gone.push(object);
+            }
+        }
+        self.settle();
+        Ok(answer(StatusCode::OK, &self.shown_list(json!({"resourceVersion": version.to_string()}), &gone)))
+    }
+
+    fn evict(&self) -> Result<Response, Error> {
+        let validation = FieldValidation::of(self.query)?;
+        let value = body::read_value(self.content_type(), self.content, "Eviction")?;
+        let eviction = body::take_typed("policy", "v1", "Eviction", value, validation, &mut Vec::new())?;
+        let options = &eviction["deleteOptions"];
+        let dry_run = self.query.dry_run()? || options["dryRun"].as_array().is_some_and(|stages| !stages.is_empty());
+        let options =
+            DeleteOptions { grace_period_seconds: options["gracePeriodSeconds"].as_i64(), dry_run, ..DeleteOptions::default() };
+        self.context.cluster.delete(&self.context.world, self.kind(), self.namespace(), self.name(), &options)?;
+        self.settle();
+        let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
+        Ok(answer(StatusCode::CREATED, &status))
+    }
+}
+
+/// Strict validation of a patch is told as a fault of the patch.
+fn strict_patch(error: Error, patch: &Value) -> Error {
+    match error.message.split_once("strict decoding error: ") {
+        Some((_, what)) => {
+            let cause = Cause::invalid("patch", patch, &format!("strict decoding error: {what}"));
+            Error::invalid_named("", "", "", &[cause])
+        }
+        None => error,
+    }
+}
+
+/// Kinds whose last state is the answer to their deletion.
+fn returns_deleted(kind: &Kind) -> bool {
+    matches!(kind.kind.as_str(), "Pod" | "Service" | "ServiceAccount" | "Namespace")
+}
+
+fn success(kind: &Kind, object: &Value) -> Value {
+    let mut details = json!({"name": object["metadata"]["name"]});
+    if !kind.group.is_empty() {
+        details["group"] = kind.group.clone().into();
+    }
+    details["kind"] = kind.plural.clone().into();
+    details["uid"] = object["metadata"]["uid"].clone();
+    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
+}
+
+/// An object as an item of a list: its list tells the kind.
+fn bare(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Value::Object(fields) = &mut object {
+        fields.shift_remove("kind");
+        fields.shift_remove("apiVersion");
+    }
+    object
+}
+
+fn place(object: &Value) -> (String, String) {
+    let text = |field: &str| object["metadata"][field].as_str().unwrap_or("").to_owned();
+    (text("namespace"), text("name"))
+}
+
+/// A token that names the last object of a page.
+fn write_continue(version: u64, last: &Value) -> String {
+    let (namespace, name) = place(last);
+    let start = if namespace.is_empty() { format!("{name}\0") } else { format!("{namespace}/{name}\0") };
+    STANDARD_NO_PAD.encode(json!({"v": "meta.k8s.io/v1", "rv": version, "start": start}).to_string())
+}
+
+fn read_continue(token: &str) -> Result<(String, String), Error> {
+    let refuse = || Error::bad_request("invalid continue token: continue key is not valid: it does not come from this server");
+    let bytes = STANDARD_NO_PAD.decode(token.trim_end_matches('=')).map_err(|_| refuse())?;
+    let value: Value = serde_json::from_slice(&bytes).map_err(|_| refuse())?;
+    let start = value["start"].as_str().and_then(|start| start.strip_suffix('\0')).ok_or_else(refuse)?;
+    Ok(match start.split_once('/') {
+        Some((namespace, name)) => (namespace.to_owned(), name.to_owned()),
+        None => (String::new(), start.to_owned()),
+    })
+}
