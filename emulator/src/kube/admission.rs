@@ -111,6 +111,7 @@ fn tolerate(spec: &mut Value) {
 
 /// Gives a Service an address out of 10.0.0.0/16: the first free one behind those of the cluster's own.
 fn admit_service(state: &State, kind: &Kind, service: &mut Value) -> Result<(), Error> {
+    let name = service["metadata"]["name"].as_str().unwrap_or("").to_owned();
     let spec = &mut service["spec"];
     if !spec.is_object() || spec["type"] == "ExternalName" {
         return Ok(());
@@ -118,7 +119,6 @@ fn admit_service(state: &State, kind: &Kind, service: &mut Value) -> Result<(), 
     let taken = |address: &str| state.of_kind(kind, None).any(|(_, service)| service["spec"]["clusterIP"] == address);
     let address = match spec["clusterIP"].as_str().filter(|address| !address.is_empty()) {
         Some(address) if address != "None" && taken(address) => {
-            let name = service["metadata"]["name"].as_str().unwrap_or("").to_owned();
             let why = format!("failed to allocate IP {address}: provided IP is already allocated");
             let cause = Cause::invalid("spec.clusterIPs", &json!([address]), &why);
             return Err(Error::invalid(kind, &name, &[cause]));
