@@ -9,4 +9,4 @@ step "the groups can be listed" az group list -o tsv
 step "a group cannot be made" az group create -n group -l eastus
   exits 1
   prints "(AuthorizationFailed)"
-  prints "Microsoft.Resources/subscriptions/resourcegroups/write"
+  matches 'Microsoft.Resources/subscriptions/resource[gG]roups/write'
