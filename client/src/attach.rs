@@ -146,19 +146,30 @@ impl Client {
         let path = format!("{}/providers/Microsoft.Authorization/roleAssignments/{name}", registry.id);
         let body =
             json!({"properties": {"roleDefinitionId": role, "principalId": principal_id, "principalType": "ServicePrincipal"}});
+        // A PUT answers 201 for what is there already too; only a look before it tells.
+        let there = match self.arm_get(&path, versions::AUTHORIZATION, &[]).await {
+            Ok(_) => true,
+            Err(error) if error.status() == Some(404) => false,
+            Err(error) => return Err(error),
+        };
+        let created = !there && self.assign(&path, &body).await?;
+        Ok(Attached { registry, principal_id, created })
+    }
+
+    /// Makes a role assignment; tells whether it is new.
+    async fn assign(&self, path: &str, body: &Value) -> Result<bool> {
         let mut tries = 1;
-        let created = loop {
-            match self.arm(Method::PUT, &path, versions::AUTHORIZATION, &[], Some(&body)).await {
-                Ok(answer) => break answer.status == 201,
-                Err(error) if error.code() == Some("RoleAssignmentExists") => break false,
+        loop {
+            match self.arm(Method::PUT, path, versions::AUTHORIZATION, &[], Some(body)).await {
+                Ok(_) => return Ok(true),
+                Err(error) if error.code() == Some("RoleAssignmentExists") => return Ok(false),
                 Err(error) if error.code() == Some("PrincipalNotFound") && tries < PRINCIPAL_TRIES => {
                     self.wait(Duration::from_secs(u64::from(tries) * 2)).await;
                     tries += 1;
                 }
                 Err(error) => return Err(error),
             }
-        };
-        Ok(Attached { registry, principal_id, created })
+        }
     }
 
     /// Takes AcrPull on the registry from the cluster. What it inherits from above stays; taking nothing is success.
