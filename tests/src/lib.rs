@@ -3,6 +3,7 @@
 
 mod actor;
 mod answer;
+pub mod registry;
 
 use std::sync::{Arc, LazyLock};
 
