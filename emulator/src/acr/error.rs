@@ -19,8 +19,8 @@ pub struct Error {
     pub status: StatusCode,
     /// What is answered; an empty list is an empty body.
     pub entries: Vec<Entry>,
-    /// Headers of this answer alone.
-    pub headers: HeaderMap,
+    /// Headers of this answer alone; apart, so that a result is small where all goes well.
+    pub headers: Box<HeaderMap>,
 }
 
 /// One of the errors of an answer.
@@ -36,7 +36,7 @@ pub struct Entry {
 
 impl Error {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>, detail: Option<Value>) -> Self {
-        Self { status, entries: vec![Entry { code, message: message.into(), detail }], headers: HeaderMap::new() }
+        Self { status, entries: vec![Entry { code, message: message.into(), detail }], headers: Box::default() }
     }
 
     fn with_header(mut self, name: &'static str, value: &str) -> Self {
@@ -69,7 +69,7 @@ impl Error {
 
     /// A refusal without a word: what the token endpoints answer to tokens that they cannot take.
     pub fn refused_silently() -> Self {
-        Self { status: StatusCode::UNAUTHORIZED, entries: Vec::new(), headers: HeaderMap::new() }
+        Self { status: StatusCode::UNAUTHORIZED, entries: Vec::new(), headers: Box::default() }
     }
 
     /// The challenge of a resource. `needs` are the scopes to ask for, `fault` the `error` attribute.
@@ -163,7 +163,7 @@ impl Error {
             detail: Some(Value::String(digest)),
         };
         let entries = digests.into_iter().map(entry).collect();
-        Self { status: StatusCode::BAD_REQUEST, entries, headers: HeaderMap::new() }
+        Self { status: StatusCode::BAD_REQUEST, entries, headers: Box::default() }
     }
 
     /// A digest that cannot be read, or that the content does not have.
@@ -185,7 +185,7 @@ impl Error {
 
     /// A part of a blob that lies behind its end.
     pub fn range_not_satisfiable(size: u64) -> Self {
-        Self { status: StatusCode::RANGE_NOT_SATISFIABLE, entries: Vec::new(), headers: HeaderMap::new() }
+        Self { status: StatusCode::RANGE_NOT_SATISFIABLE, entries: Vec::new(), headers: Box::default() }
             .with_header("content-range", &format!("bytes */{size}"))
     }
 

@@ -153,7 +153,7 @@ impl Answer {
 impl From<Error> for Answer {
     fn from(error: Error) -> Self {
         let body = error.body();
-        let mut headers = error.headers;
+        let mut headers = *error.headers;
         if !body.is_empty() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
         }
