@@ -11,6 +11,7 @@ pub mod discovery;
 pub mod error;
 mod http;
 pub mod kinds;
+pub mod kubelet;
 pub mod objects;
 pub mod openapi;
 pub mod patch;
@@ -18,6 +19,7 @@ pub mod protobuf;
 pub mod request;
 pub mod reviews;
 pub mod scale;
+mod scheduler;
 pub mod selector;
 pub mod store;
 pub mod streams;
@@ -35,6 +37,6 @@ pub fn router() -> axum::Router {
 }
 
 /// Does what is due.
-pub fn due(_world: &std::sync::Arc<crate::world::World>, event: store::Due) {
-    match event {}
+pub fn due(world: &std::sync::Arc<crate::world::World>, event: store::Due) {
+    controllers::due(world, event);
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::controllers::context::Memory;
 use super::kinds::{self, Kind};
 use crate::kernel::resource_id::ResourceId;
 
@@ -56,7 +57,15 @@ impl Store {
 
 /// What happens later in a cluster.
 #[derive(Debug)]
-pub enum Due {}
+pub enum Due {
+    /// The controllers look at an object again: a back-off, a grace or a deadline has passed.
+    Reconsider {
+        /// The host of the cluster's API server.
+        host: String,
+        /// The object.
+        key: Key,
+    },
+}
 
 /// What a cluster is made of.
 #[derive(Clone, Debug)]
@@ -190,13 +199,21 @@ pub struct Cluster {
     spec: RwLock<ClusterSpec>,
     pub(super) state: Mutex<State>,
     signal: watch::Sender<Signal>,
+    /// What the controllers remember; held while they run.
+    pub(super) controllers: Mutex<Memory>,
 }
 
 impl Cluster {
     /// A cluster without objects.
     pub fn new(spec: ClusterSpec) -> Self {
         let state = Mutex::new(State::default());
-        Self { id: spec.id.clone(), spec: RwLock::new(spec), state, signal: watch::Sender::new(Signal::default()) }
+        Self {
+            id: spec.id.clone(),
+            spec: RwLock::new(spec),
+            state,
+            signal: watch::Sender::new(Signal::default()),
+            controllers: Mutex::default(),
+        }
     }
 
     /// What it is made of.
