@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::store::{Cluster, ClusterSpec};
-use super::{controllers, kinds};
+use super::{controllers, kinds, nodes};
 use crate::kernel::resource_id::ResourceId;
 use crate::world::World;
 
@@ -17,6 +17,7 @@ pub fn provision(world: &World, spec: ClusterSpec) -> Arc<Cluster> {
             tracing::warn!(kubernetes.namespace = name, "cannot make the namespace: {error}");
         }
     }
+    nodes::reconcile(world, &cluster);
     controllers::settle(world, &cluster);
     world.kube.insert(cluster.clone());
     cluster
@@ -26,6 +27,7 @@ pub fn provision(world: &World, spec: ClusterSpec) -> Arc<Cluster> {
 pub fn reconfigure(world: &World, spec: &ClusterSpec) -> bool {
     let Some(cluster) = world.kube.by_arm_id(&spec.id) else { return false };
     cluster.set_spec(spec.clone());
+    nodes::reconcile(world, &cluster);
     controllers::settle(world, &cluster);
     true
 }

@@ -12,6 +12,7 @@ pub mod error;
 mod http;
 pub mod kinds;
 pub mod kubelet;
+pub mod nodes;
 pub mod objects;
 pub mod openapi;
 pub mod patch;

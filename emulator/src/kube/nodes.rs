@@ -1,0 +1,184 @@
+//! The nodes of a cluster: one object per machine of each agent pool, as AKS names, labels and sizes them.
+//!
+//! Names are those of a virtual machine scale set: `aks-{pool}-{8 digits}-vmss{6 digits of base 36}`. A pool that shrinks loses its
+//! last machines. Sources: AKS' documentation of node labels and reservations; the Node API of Kubernetes.
+
+use serde_json::{Map, Value, json};
+
+use super::kinds;
+use super::objects::DeleteOptions;
+use super::store::{Cluster, ClusterSpec, NodePool};
+use crate::kernel::clock::rfc3339_seconds;
+use crate::world::World;
+
+/// What a size of virtual machine offers: cores and memory in KiB; sizes that are not listed count as the first.
+const SIZES: [(&str, u32, u64); 5] = [
+    ("standard_ds2_v2", 2, 7_116_568),
+    ("standard_d2s_v3", 2, 8_145_308),
+    ("standard_d4s_v3", 4, 16_374_516),
+    ("standard_d4s_v5", 4, 16_374_516),
+    ("standard_b2s", 2, 4_022_548),
+];
+
+/// Makes the nodes be as the pools say.
+pub fn reconcile(world: &World, cluster: &Cluster) {
+    let spec = cluster.spec();
+    let mut number = 0;
+    let mut wanted: Vec<(String, Value)> = Vec::new();
+    for pool in &spec.node_pools {
+        for index in 0..pool.count {
+            let name = name(world, &spec, pool, index);
+            wanted.push((name.clone(), node(world, &spec, pool, &name, number)));
+            number += 1;
+        }
+    }
+    let (existing, _) = cluster.list(&kinds::NODES, None);
+    for node in existing {
+        let name = node["metadata"]["name"].as_str().unwrap_or_default();
+        if !wanted.iter().any(|(known, _)| known == name) {
+            let _ = cluster.delete(world, &kinds::NODES, "", name, &DeleteOptions::default());
+        }
+    }
+    for (name, node) in wanted {
+        let version = node["status"]["nodeInfo"]["kubeletVersion"].clone();
+        let known = cluster.modify(world, &kinds::NODES, "", &name, |existing| {
+            existing["status"]["nodeInfo"]["kubeletVersion"] = version;
+        });
+        if known.is_none()
+            && let Err(error) = cluster.create(world, &kinds::NODES, node)
+        {
+            tracing::warn!(kubernetes.node = %name, "cannot make the node: {error}");
+        }
+    }
+}
+
+fn name(world: &World, spec: &ClusterSpec, pool: &NodePool, index: u32) -> String {
+    let number = world.ids.named_text(&format!("scale sets of {}", spec.id.key()), 8, b"0123456789");
+    format!("aks-{}-{number}-vmss{}", pool.name, base_36(index))
+}
+
+/// Six digits of base 36, as scale sets number their machines.
+fn base_36(mut number: u32) -> String {
+    let mut digits = [b'0'; 6];
+    for digit in digits.iter_mut().rev() {
+        *digit = b"0123456789abcdefghijklmnopqrstuvwxyz"[usize::try_from(number % 36).unwrap_or_default()];
+        number /= 36;
+    }
+    String::from_utf8_lossy(&digits).into_owned()
+}
+
+fn labels(spec: &ClusterSpec, pool: &NodePool, name: &str) -> Map<String, Value> {
+    let mode = pool.mode.to_lowercase();
+    let fixed = [
+        ("agentpool", pool.name.as_str()),
+        ("beta.kubernetes.io/arch", "amd64"),
+        ("beta.kubernetes.io/instance-type", &pool.vm_size),
+        ("beta.kubernetes.io/os", "linux"),
+        ("failure-domain.beta.kubernetes.io/region", &spec.location),
+        ("failure-domain.beta.kubernetes.io/zone", "0"),
+        ("kubernetes.azure.com/agentpool", &pool.name),
+        ("kubernetes.azure.com/cluster", &spec.node_resource_group),
+        ("kubernetes.azure.com/mode", &mode),
+        ("kubernetes.azure.com/os-sku", "Ubuntu"),
+        ("kubernetes.azure.com/role", "agent"),
+        ("kubernetes.io/arch", "amd64"),
+        ("kubernetes.io/hostname", name),
+        ("kubernetes.io/os", "linux"),
+        ("node.kubernetes.io/instance-type", &pool.vm_size),
+        ("topology.kubernetes.io/region", &spec.location),
+        ("topology.kubernetes.io/zone", "0"),
+    ];
+    let fixed = fixed.into_iter().map(|(key, value)| (key.to_owned(), json!(value)));
+    fixed.chain(pool.labels.iter().map(|(key, value)| (key.clone(), json!(value)))).collect()
+}
+
+/// A taint out of `key=value:Effect`.
+fn taint(text: &str) -> Option<Value> {
+    let (pair, effect) = text.rsplit_once(':')?;
+    let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+    let mut taint = json!({ "key": key, "effect": effect });
+    if !value.is_empty() {
+        taint["value"] = json!(value);
+    }
+    Some(taint)
+}
+
+fn node(world: &World, spec: &ClusterSpec, pool: &NodePool, name: &str, number: u32) -> Value {
+    let (_, cores, memory) = SIZES.into_iter().find(|(size, ..)| pool.vm_size.eq_ignore_ascii_case(size)).unwrap_or(SIZES[0]);
+    let subscription = spec.id.subscription().unwrap_or_default();
+    let taints: Vec<Value> = pool.taints.iter().filter_map(|text| taint(text)).collect();
+    let mut body = json!({
+        "metadata": { "name": name, "labels": labels(spec, pool, name) },
+        "spec": {
+            "podCIDR": format!("10.244.{}.0/24", number % 256),
+            "podCIDRs": [format!("10.244.{}.0/24", number % 256)],
+            "providerID": format!(
+                "azure:///subscriptions/{subscription}/resourceGroups/{}/providers/Microsoft.Compute/virtualMachineScaleSets/{}/\
+                 virtualMachines/{number}",
+                spec.node_resource_group.to_lowercase(),
+                name.rsplit_once("vmss").map_or(name, |(before, _)| before).to_owned() + "vmss"
+            ),
+        },
+        "status": {
+            "capacity": {
+                "cpu": cores.to_string(), "ephemeral-storage": "129886128Ki", "memory": format!("{memory}Ki"), "pods": "250"
+            },
+            "allocatable": {
+                "cpu": format!("{}m", cores * 1000 - 100),
+                "ephemeral-storage": "119703055367",
+                "memory": format!("{}Ki", memory - 1_900_000),
+                "pods": "250",
+            },
+            "conditions": conditions(&rfc3339_seconds(world.clock.now())),
+            "addresses": [
+                { "type": "InternalIP", "address": format!("10.224.{}.{}", number / 250, number % 250 + 4) },
+                { "type": "Hostname", "address": name },
+            ],
+            "daemonEndpoints": { "kubeletEndpoint": { "Port": 10250 } },
+            "nodeInfo": {
+                "machineID": world.ids.named(&format!("machine {name}")).simple().to_string(),
+                "systemUUID": world.ids.named(&format!("system {name}")),
+                "bootID": world.ids.named(&format!("boot {name}")),
+                "kernelVersion": "5.15.0-1098-azure",
+                "osImage": "Ubuntu 22.04.5 LTS",
+                "containerRuntimeVersion": "containerd://1.7.28-1",
+                "kubeletVersion": format!("v{}", spec.version),
+                "kubeProxyVersion": "",
+                "operatingSystem": "linux",
+                "architecture": "amd64",
+            },
+        },
+    });
+    if !taints.is_empty() {
+        body["spec"]["taints"] = Value::Array(taints);
+    }
+    body
+}
+
+fn conditions(now: &str) -> Value {
+    let condition = |kind: &str, status: &str, reason: &str, message: &str| {
+        json!({
+            "type": kind, "status": status, "lastHeartbeatTime": now, "lastTransitionTime": now, "reason": reason, "message": message
+        })
+    };
+    json!([
+        condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        condition("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn machines_are_numbered_in_base_36_and_taints_are_read() {
+        assert_eq!(base_36(0), "000000");
+        assert_eq!(base_36(37), "000011");
+        assert_eq!(taint("a=b:NoSchedule"), Some(json!({ "key": "a", "effect": "NoSchedule", "value": "b" })));
+        assert_eq!(taint("a:NoExecute"), Some(json!({ "key": "a", "effect": "NoExecute" })));
+        assert_eq!(taint("nonsense"), None);
+    }
+}
