@@ -1,6 +1,10 @@
 //! The golden tests: one file a subject, everything through the public wire, answers as snapshots.
 
 mod aks_clusters;
+mod arm_groups;
+mod arm_pipeline;
+mod arm_registries;
+mod arm_roles;
 mod client;
 mod control;
 mod documents;

@@ -37,10 +37,12 @@ impl Request<'_> {
         })
     }
 
-    /// An absolute URL for polling, signed as ARM signs them: clients carry the four parameters along unread.
+    /// An absolute URL for polling, signed as ARM signs them: clients carry the four parameters along unread. The signature is
+    /// that of the folder, so that the same request gives the same one whatever was made before.
     pub(super) fn poll_url(&self, path: &str, version: &str) -> String {
         let ticks = self.now.as_nanosecond() / 100 + 621_355_968_000_000_000;
-        let text = |name: &str, length| self.world.ids.named_text(&format!("{name} {path}"), length, ALPHANUMERIC);
+        let folder = path.rsplit_once('/').map_or(path, |(folder, _)| folder);
+        let text = |name: &str, length| self.world.ids.named_text(&format!("{name} {folder}"), length, ALPHANUMERIC);
         format!(
             "{}{path}?api-version={version}&t={ticks}&c={}&s={}&h={}",
             self.conn.base_url(),

@@ -1,0 +1,142 @@
+//! Registries through ARM. Sources: Container Registry's REST reference and documentation, and messages that users have reported.
+
+use azlet_tests::{Actor, Azlet, SUBSCRIPTION, arm, resource_id};
+use serde_json::{Value, json};
+
+const VERSION: &str = "2023-11-01-preview";
+
+async fn prepared() -> (Azlet, Actor) {
+    let azlet = Azlet::start().await;
+    let owner = azlet.owner().await;
+    owner
+        .put(&arm(&format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg"), "2024-11-01"), &json!({ "location": "westus2" }))
+        .await;
+    (azlet, owner)
+}
+
+fn id(name: &str) -> String {
+    resource_id("rg", &format!("Microsoft.ContainerRegistry/registries/{name}"))
+}
+
+fn url(name: &str) -> String {
+    arm(&id(name), VERSION)
+}
+
+fn below(name: &str, rest: &str) -> String {
+    arm(&format!("{}/{rest}", id(name)), VERSION)
+}
+
+fn body(sku: &str, properties: Value) -> Value {
+    json!({ "location": "West US 2", "sku": { "name": sku }, "properties": properties })
+}
+
+#[tokio::test]
+async fn a_registry_lives_from_put_to_delete() {
+    let (_azlet, owner) = prepared().await;
+    let started = owner.put(&url("MyRegistry"), &body("premium", json!({ "adminUserEnabled": false }))).await;
+    insta::assert_snapshot!("registry_put", started.golden());
+    let poll = owner.follow(&started).await;
+    assert_eq!((poll.status(), poll.json()), (200, json!({ "status": "Succeeded" })));
+    insta::assert_snapshot!("registry_get_2017", owner.get(&arm(&id("myregistry"), "2017-10-01")).await.golden());
+    insta::assert_snapshot!("registry_get_2026", owner.get(&arm(&id("myregistry"), "2026-09-01-preview")).await.golden());
+    let changed =
+        owner.patch(&url("MyRegistry"), &json!({ "tags": { "a": "" }, "properties": { "adminUserEnabled": true } })).await;
+    assert_eq!(changed.status(), 200);
+    assert_eq!((&changed.json()["properties"]["adminUserEnabled"], &changed.json()["tags"]), (&json!(true), &json!({ "a": "" })));
+    let slow = owner.patch(&url("MyRegistry"), &json!({ "properties": { "anonymousPullEnabled": true } })).await;
+    assert_eq!((slow.status(), &slow.json()["properties"]["provisioningState"]), (201, &json!("Updating")));
+    let list = owner
+        .get(&arm(&format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.ContainerRegistry/registries"), VERSION))
+        .await;
+    assert_eq!(list.json()["value"].as_array().map(Vec::len), Some(1));
+    assert_eq!(owner.delete(&url("myregistry")).await.status(), 200);
+    assert_eq!(owner.delete(&url("myregistry")).await.status(), 204);
+    assert_eq!(owner.get(&url("myregistry")).await.error_code(), "ResourceNotFound");
+}
+
+#[tokio::test]
+async fn what_a_sku_does_not_offer_is_refused() {
+    let (_azlet, owner) = prepared().await;
+    let put = async |sku: &str, properties: Value| owner.put(&url("myregistry"), &body(sku, properties)).await;
+    insta::assert_snapshot!(
+        "registry_basic_network",
+        put("Basic", json!({ "networkRuleSet": { "defaultAction": "Deny" } })).await.golden()
+    );
+    insta::assert_snapshot!("registry_basic_private", put("Basic", json!({ "publicNetworkAccess": "Disabled" })).await.golden());
+    assert_eq!(put("Standard", json!({ "dataEndpointEnabled": true })).await.status(), 400);
+    assert_eq!(put("Basic", json!({ "anonymousPullEnabled": true })).await.status(), 400);
+    assert_eq!(put("Gold", json!({})).await.error_code(), "InvalidSku");
+    let premium = put("Premium", json!({ "dataEndpointEnabled": true })).await;
+    assert_eq!(
+        premium.json()["properties"]["dataEndpointHostNames"],
+        json!(["myregistry.data.azurecr.io"]),
+        "{}",
+        premium.golden()
+    );
+}
+
+#[tokio::test]
+async fn a_name_is_one_registrys_in_all_of_azure() {
+    let (azlet, owner) = prepared().await;
+    let check =
+        arm(&format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.ContainerRegistry/checkNameAvailability"), VERSION);
+    let ask =
+        async |name: &str| owner.post(&check, &json!({ "name": name, "type": "Microsoft.ContainerRegistry/registries" })).await;
+    assert_eq!(ask("myregistry").await.json(), json!({ "nameAvailable": true }));
+    assert_eq!(owner.put(&url("myregistry"), &body("Basic", json!({}))).await.status(), 201);
+    insta::assert_snapshot!("registry_name_taken", ask("MyRegistry").await.golden());
+    insta::assert_snapshot!("registry_name_invalid", ask("my-reg").await.golden());
+    let other = azlet_tests::OTHER_SUBSCRIPTION;
+    owner.put(&arm(&format!("/subscriptions/{other}/resourceGroups/rg"), "2024-11-01"), &json!({ "location": "eastus" })).await;
+    let elsewhere = arm(&id("myregistry").replace(SUBSCRIPTION, other), VERSION);
+    insta::assert_snapshot!("registry_name_in_use", owner.put(&elsewhere, &body("Basic", json!({}))).await.golden());
+    assert_eq!(owner.put(&url("abc"), &body("Basic", json!({}))).await.status(), 400);
+    let labelled = json!({ "name": "other1", "type": "Microsoft.ContainerRegistry/registries", "autoGeneratedDomainNameLabelScope": "TenantReuse" });
+    let host = owner.post(&check, &labelled).await.json()["availableLoginServerName"].as_str().expect("a host").to_owned();
+    assert!(host.starts_with("other1-") && host.len() == "other1-.azurecr.io".len() + 16, "{host}");
+    drop(azlet);
+}
+
+#[tokio::test]
+async fn credentials_are_the_admin_users_alone() {
+    let (azlet, owner) = prepared().await;
+    owner.put(&url("myregistry"), &body("Standard", json!({}))).await;
+    let list = below("myregistry", "listCredentials");
+    insta::assert_snapshot!("registry_admin_disabled", owner.post(&list, &json!({})).await.golden());
+    owner.patch(&url("myregistry"), &json!({ "properties": { "adminUserEnabled": true } })).await;
+    let before = owner.post(&list, &json!({})).await.json();
+    assert_eq!(
+        (before["username"].as_str(), before["passwords"][0]["value"].as_str().map(str::len)),
+        (Some("myregistry"), Some(52))
+    );
+    let after = owner.post(&below("myregistry", "regenerateCredential"), &json!({ "name": "password2" })).await.json();
+    assert_eq!(before["passwords"][0], after["passwords"][0], "the other one is kept");
+    assert_ne!(before["passwords"][1], after["passwords"][1]);
+    assert_eq!(owner.post(&below("myregistry", "regenerateCredential"), &json!({ "name": "third" })).await.status(), 400);
+    assert_eq!(azlet.actor("reader").await.post(&list, &json!({})).await.status(), 403, "to read is not to list credentials");
+    insta::assert_snapshot!("registry_usages", owner.get(&below("myregistry", "listUsages")).await.golden());
+}
+
+#[tokio::test]
+async fn an_image_is_imported_and_failures_are_told_by_the_poll() {
+    let (azlet, owner) = prepared().await;
+    owner.put(&url("myregistry"), &body("Basic", json!({}))).await;
+    let import = async |image: &str, mode: &str| {
+        let source = json!({ "registryUri": "docker.io", "sourceImage": image });
+        let body = json!({ "source": source, "targetTags": ["nginx:v1"], "mode": mode });
+        let started = owner.post(&below("myregistry", "importImage"), &body).await;
+        assert_eq!((started.status(), started.text().as_str()), (202, "null"), "{}", started.golden());
+        owner.follow(&started).await
+    };
+    let done = import("library/nginx:latest", "NoForce").await;
+    assert_eq!((done.status(), done.json()), (200, json!({ "status": "Succeeded" })));
+    insta::assert_snapshot!("import_conflict", import("library/nginx:latest", "NoForce").await.golden());
+    assert_eq!(import("library/nginx:latest", "Force").await.status(), 200);
+    insta::assert_snapshot!("import_unknown_tag", import("library/nginx:none", "Force").await.golden());
+    let ported = json!({ "source": { "registryUri": "docker.io:443", "sourceImage": "library/nginx:latest" } });
+    insta::assert_snapshot!("import_port", owner.post(&below("myregistry", "importImage"), &ported).await.golden());
+    let reader = azlet.actor("reader").await.post(&below("myregistry", "importImage"), &ported).await;
+    insta::assert_snapshot!("import_by_reader", reader.golden());
+    let usage = owner.get(&below("myregistry", "listUsages")).await.json();
+    assert!(usage["value"][0]["currentValue"].as_u64().is_some_and(|size| size > 0), "{usage}");
+}
