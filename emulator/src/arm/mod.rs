@@ -198,12 +198,11 @@ fn permit<'a>(world: &'a World, conn: &'a Conn, raw: &'a Raw, typed: Typed, call
         }
         action => action,
     };
-    let scope = if target.types[0].eq_ignore_ascii_case("subscriptions") && known.kind.name == "subscriptions/providers" {
-        ResourceId::of_subscription(target.id.subscription().unwrap_or_default())
-    } else if known.kind.name.starts_with("subscriptions/providers/") {
-        ResourceId::of_subscription(target.id.subscription().unwrap_or_default())
-    } else {
-        target.owner()
+    // Providers are asked about and registered with the right on their subscription.
+    let of_provider = known.kind.name.starts_with("subscriptions/providers");
+    let scope = match target.id.subscription() {
+        Some(subscription) if of_provider => ResourceId::of_subscription(subscription),
+        _ => target.owner(),
     };
     if let Some(action) = &action
         && !world.access.decide(&caller, Plane::Management, action, &scope).is_allowed()
