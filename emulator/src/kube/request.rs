@@ -160,7 +160,10 @@ pub fn wants_aggregated(headers: &HeaderMap) -> bool {
 mod tests {
     use super::*;
 
-    fn target(path: &str) -> Option<(String, Option<String>, Option<String>, Option<String>)> {
+    /// Plural, namespace, name, subresource.
+    type Parts = (String, Option<String>, Option<String>, Option<String>);
+
+    fn target(path: &str) -> Option<Parts> {
         let segments: Vec<String> = path.split('/').map(str::to_owned).collect();
         let found = Target::parse("", "v1", &segments)?;
         Some((found.kind.plural.clone(), found.namespace, found.name, found.subresource))
