@@ -12,6 +12,7 @@ mod entra;
 mod entra_certificate;
 mod front;
 mod graph;
+mod pull;
 mod registry_auth;
 mod registry_content;
 mod registry_metadata;

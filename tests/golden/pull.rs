@@ -1,0 +1,177 @@
+//! The whole: a cluster that pulls from a registry, through ARM, the registry and the Kubernetes API. Sources: the kubelet's image
+//! manager (events, reasons, back-off of 10 s doubling), containerd's errors as users of AKS report them, AKS' documentation of
+//! which identity pulls.
+
+use azlet_tests::{Actor, Azlet, SUBSCRIPTION, arm, resource_id};
+use serde_json::{Value, json};
+
+const ACR_PULL: &str = "7f951dda-4ed3-4680-a7ca-43fe172d538d";
+
+/// A registry with `nginx:v1` and `nginx:v2`, and a cluster beside it that is not attached.
+struct Scene {
+    azlet: Azlet,
+    owner: Actor,
+    cluster: Value,
+    server: String,
+    kubernetes: Actor,
+}
+
+fn registry() -> String {
+    resource_id("rg", "Microsoft.ContainerRegistry/registries/myacr1")
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let azlet = Azlet::start().await;
+        let owner = azlet.owner().await;
+        let group = arm(&format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg"), "2024-11-01");
+        owner.put(&group, &json!({ "location": "westus2" })).await;
+        let made = owner
+            .put_and_wait(&arm(&registry(), "2023-07-01"), &json!({ "location": "westus2", "sku": { "name": "Basic" } }))
+            .await;
+        assert_eq!(made.status(), 200, "{}", made.golden());
+        let source = json!({ "registryUri": "docker.io", "sourceImage": "library/nginx:latest" });
+        let import = json!({ "source": source, "targetTags": ["nginx:v1", "nginx:v2"], "mode": "NoForce" });
+        let started = owner.post(&arm(&format!("{}/importImage", registry()), "2023-07-01"), &import).await;
+        assert_eq!(owner.follow(&started).await.status(), 200);
+        let id = resource_id("rg", "Microsoft.ContainerService/managedClusters/c");
+        let body = json!({
+            "location": "westus2",
+            "identity": { "type": "SystemAssigned" },
+            "properties": { "dnsPrefix": "c", "agentPoolProfiles": [{ "name": "np", "mode": "System", "count": 2 }] },
+        });
+        let cluster = owner.put_and_wait(&arm(&id, "2026-06-01"), &body).await.json();
+        let credential = owner.post(&arm(&format!("{id}/listClusterUserCredential"), "2026-06-01"), &json!({})).await;
+        let kubeconfig = decoded(&credential.json()["kubeconfigs"][0]["value"]);
+        let line = |name: &str| kubeconfig.lines().find_map(|line| line.trim().strip_prefix(name)).expect("a member").to_owned();
+        let kubernetes = azlet.bearer(line("token: "));
+        Self { server: line("server: "), azlet, owner, cluster, kubernetes }
+    }
+
+    async fn assign(&self, principal: &Value) {
+        let role = format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{ACR_PULL}");
+        let name = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, principal.to_string().as_bytes());
+        let url = arm(&format!("{}/providers/Microsoft.Authorization/roleAssignments/{name}", registry()), "2022-04-01");
+        let properties = json!({ "roleDefinitionId": role, "principalId": principal, "principalType": "ServicePrincipal" });
+        let answer = self.owner.put(&url, &json!({ "properties": properties })).await;
+        assert_eq!(answer.status(), 201, "{}", answer.golden());
+    }
+
+    async fn unassign(&self, principal: &Value) {
+        let name = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, principal.to_string().as_bytes());
+        let url = arm(&format!("{}/providers/Microsoft.Authorization/roleAssignments/{name}", registry()), "2022-04-01");
+        assert_eq!(self.owner.delete(&url).await.status(), 200);
+    }
+
+    fn kubelet(&self) -> Value {
+        self.cluster["properties"]["identityProfile"]["kubeletidentity"]["objectId"].clone()
+    }
+
+    async fn run(&self, name: &str, image: &str) {
+        let pod = json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": { "name": name },
+            "spec": { "containers": [{ "name": "nginx", "image": image }] },
+        });
+        let answer = self.kubernetes.post(&format!("{}/api/v1/namespaces/default/pods", self.server), &pod).await;
+        assert_eq!(answer.status(), 201, "{}", answer.golden());
+    }
+
+    /// What `kubectl get pods` would say of a pod: its waiting reason, or its phase.
+    async fn state(&self, name: &str) -> String {
+        let url = format!("{}/api/v1/namespaces/default/pods/{name}", self.server);
+        let pod = self.kubernetes.get(&url).await.json();
+        let waiting = pod.pointer("/status/containerStatuses/0/state/waiting/reason").and_then(Value::as_str);
+        waiting.or_else(|| pod["status"]["phase"].as_str()).unwrap_or_default().to_owned()
+    }
+
+    /// The events of a pod: type, reason, count, message.
+    async fn events(&self, name: &str) -> String {
+        let url = format!("{}/api/v1/namespaces/default/events?fieldSelector=involvedObject.name={name}", self.server);
+        let events = self.kubernetes.get(&url).await.json();
+        let mut lines: Vec<String> = events["items"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|event| {
+                let text = |member: &str| event[member].as_str().unwrap_or_default();
+                format!("{} {} x{} {}", text("type"), text("reason"), event["count"], text("message"))
+            })
+            .collect();
+        lines.sort();
+        lines.join("\n")
+    }
+}
+
+fn decoded(value: &Value) -> String {
+    use base64::Engine as _;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(value.as_str().expect("a kubeconfig")).expect("base64");
+    String::from_utf8(bytes).expect("text")
+}
+
+#[tokio::test]
+async fn not_attached_fails_attached_recovers_detached_fails_again() {
+    let scene = Scene::new().await;
+    scene.run("web", "myacr1.azurecr.io/nginx:v1").await;
+    assert_eq!(scene.state("web").await, "ErrImagePull");
+    scene.azlet.advance("1s").await;
+    assert_eq!(scene.state("web").await, "ImagePullBackOff");
+    insta::assert_snapshot!("pull_not_attached", scene.events("web").await);
+
+    scene.assign(&scene.kubelet()).await;
+    assert_eq!(scene.state("web").await, "ImagePullBackOff", "a role alone does not try again");
+    scene.azlet.advance("30s").await;
+    assert_eq!(scene.state("web").await, "Running", "the next try does");
+
+    scene.unassign(&scene.kubelet()).await;
+    assert_eq!(scene.state("web").await, "Running", "what runs stays");
+    scene.run("new", "myacr1.azurecr.io/nginx:v2").await;
+    assert_eq!(scene.state("new").await, "ErrImagePull");
+}
+
+#[tokio::test]
+async fn a_role_of_the_clusters_identity_does_not_help() {
+    let scene = Scene::new().await;
+    scene.assign(&scene.cluster["identity"]["principalId"]).await;
+    scene.run("web", "myacr1.azurecr.io/nginx:v1").await;
+    assert_eq!(scene.state("web").await, "ErrImagePull");
+    scene.assign(&scene.kubelet()).await;
+    scene.azlet.advance("30s").await;
+    assert_eq!(scene.state("web").await, "Running");
+}
+
+#[tokio::test]
+async fn the_reason_of_a_failure_is_the_true_one() {
+    let scene = Scene::new().await;
+    scene.assign(&scene.kubelet()).await;
+    for (name, image) in [
+        ("no-tag", "myacr1.azurecr.io/nginx:nope"),
+        ("no-registry", "nowhere9.azurecr.io/nginx:v1"),
+        ("no-name", "myacr1.azurecr.io/NGINX:v1"),
+    ] {
+        scene.run(name, image).await;
+        insta::assert_snapshot!(format!("pull_{name}"), format!("{}\n{}", scene.state(name).await, scene.events(name).await));
+    }
+    let log = scene.kubernetes.get(&format!("{}/api/v1/namespaces/default/pods/no-tag/log", scene.server)).await;
+    insta::assert_snapshot!("log_of_a_waiting_container", log.golden());
+}
+
+#[tokio::test]
+async fn a_kubernetes_api_server_wants_its_own_token() {
+    let scene = Scene::new().await;
+    let namespace = format!("{}/api/v1/namespaces/default", scene.server);
+    assert_eq!(scene.kubernetes.get(&namespace).await.status(), 200);
+    insta::assert_snapshot!("kubernetes_wrong_token", scene.azlet.bearer("wrong").get(&namespace).await.golden());
+    assert_eq!(scene.owner.get(&namespace).await.status(), 401, "ARM's token is not the cluster's");
+}
+
+#[tokio::test]
+async fn a_log_is_what_a_container_wrote() {
+    let scene = Scene::new().await;
+    scene.run("hello", "mcr.microsoft.com/mcr/hello-world:latest").await;
+    let log = format!("{}/api/v1/namespaces/default/pods/hello/log", scene.server);
+    insta::assert_snapshot!("log_of_hello_world", scene.kubernetes.get(&log).await.golden());
+    let followed = scene.kubernetes.get(&format!("{log}?follow=true&tailLines=1")).await;
+    assert_eq!(followed.status(), 200, "a log that has ended ends");
+}
