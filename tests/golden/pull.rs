@@ -175,3 +175,24 @@ async fn a_log_is_what_a_container_wrote() {
     let followed = scene.kubernetes.get(&format!("{log}?follow=true&tailLines=1")).await;
     assert_eq!(followed.status(), 200, "a log that has ended ends");
 }
+
+#[tokio::test]
+async fn no_number_of_replicas_stops_the_emulator() {
+    let scene = Scene::new().await;
+    let template = json!({
+        "metadata": { "labels": { "a": "b" } },
+        "spec": { "containers": [{ "name": "hello", "image": "mcr.microsoft.com/mcr/hello-world:latest" }], "nodeName": "" },
+    });
+    let deployment = json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": { "name": "many" },
+        "spec": { "replicas": 999_999_999, "selector": { "matchLabels": { "a": "b" } }, "template": template },
+    });
+    let url = format!("{}/apis/apps/v1/namespaces/default/deployments", scene.server);
+    assert_eq!(scene.kubernetes.post(&url, &deployment).await.status(), 201);
+    let events = format!("{}/api/v1/namespaces/default/events?fieldSelector=reason=FailedCreate", scene.server);
+    let refusal = scene.kubernetes.get(&events).await.json();
+    let message = refusal["items"][0]["message"].as_str().unwrap_or_default().to_owned();
+    assert!(message.contains("at most 500 pods"), "{refusal}");
+}

@@ -17,15 +17,24 @@ const COMPONENT: &str = "replicaset-controller";
 const BURST: usize = 500;
 const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 
+/// The most pods that azlet runs for one ReplicaSet: what is wanted beyond is refused by an event, as a quota would, so that no number
+/// in a request can stop the emulator.
+const MOST_PODS: usize = 500;
+
 /// Brings one ReplicaSet to what it wants.
 pub fn sync(context: &mut Context, key: &Key) {
     let Some(set) = context.get(key) else { return };
     let pods = active_pods(context, &set);
     let wanted = usize::try_from(number(&set, "/spec/replicas").unwrap_or(1)).unwrap_or(0);
     if !is_terminating(&set) {
-        if pods.len() < wanted {
-            for _ in 0..(wanted - pods.len()).min(BURST) {
+        if pods.len() < wanted.min(MOST_PODS) {
+            for _ in 0..(wanted.min(MOST_PODS) - pods.len()).min(BURST) {
                 create_pod(context, &set);
+            }
+            if wanted > MOST_PODS {
+                let message =
+                    format!("Error creating: azlet runs at most {MOST_PODS} pods of one ReplicaSet; {wanted} are wanted");
+                context.event(&kinds::REPLICA_SETS, &set, "Warning", "FailedCreate", &message, COMPONENT);
             }
         } else if pods.len() > wanted {
             delete_pods(context, &set, &pods, pods.len() - wanted);
