@@ -12,6 +12,7 @@ mod entra;
 mod entra_certificate;
 mod front;
 mod graph;
+mod kube_api;
 mod pull;
 mod registry_auth;
 mod registry_content;

@@ -20,13 +20,12 @@ pub(super) fn admit(state: &State, world: &World, kind: &Kind, object: &mut Valu
     }
 }
 
-/// The ConfigMap with the cluster's authority that every namespace has. The certificate is a placeholder: no container runs
-/// code that would read it.
-pub fn root_ca(namespace: &str) -> Value {
+/// The ConfigMap with the cluster's authority that every namespace has: the certificate by which clients know the API server.
+pub fn root_ca(namespace: &str, ca_pem: &str) -> Value {
     let description = "The certificates by which pods know the API server when they reach it by its names inside of the cluster.";
     json!({
         "metadata": {"name": "kube-root-ca.crt", "namespace": namespace, "annotations": {"kubernetes.io/description": description}},
-        "data": {"ca.crt": "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"},
+        "data": {"ca.crt": ca_pem},
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::store::{Cluster, ClusterSpec};
 use super::{controllers, kinds, nodes};
@@ -17,10 +17,29 @@ pub fn provision(world: &World, spec: ClusterSpec) -> Arc<Cluster> {
             tracing::warn!(kubernetes.namespace = name, "cannot make the namespace: {error}");
         }
     }
+    if let Err(error) = cluster.create(world, &kinds::SERVICES, api_server_service()) {
+        tracing::warn!("cannot make the service of the API server: {error}");
+    }
     nodes::reconcile(world, &cluster);
     controllers::settle(world, &cluster);
     world.kube.insert(cluster.clone());
     cluster
+}
+
+/// The service by which pods reach the API server: the first address of the service range.
+fn api_server_service() -> Value {
+    json!({
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": { "component": "apiserver", "provider": "kubernetes" },
+        },
+        "spec": {
+            "type": "ClusterIP",
+            "clusterIP": "10.0.0.1",
+            "ports": [{ "name": "https", "port": 443, "protocol": "TCP", "targetPort": 443 }],
+        },
+    })
 }
 
 /// Makes a cluster be as `spec` says: pools scaled, the version changed. Tells whether there is such a cluster.

@@ -234,7 +234,7 @@ fn check_namespace(state: &State, kind: &Kind, namespace: &str, name: &str) -> R
 fn furnish_namespace(state: &mut State, world: &World, namespace: &str) {
     for (kind, object) in [
         (*kinds::SERVICE_ACCOUNTS, json!({"metadata": {"name": "default", "namespace": namespace}})),
-        (*kinds::CONFIG_MAPS, admission::root_ca(namespace)),
+        (*kinds::CONFIG_MAPS, admission::root_ca(namespace, &world.ca_pem)),
     ] {
         if let Err(error) = create(state, world, kind, object, false)
             && error.code != 409
