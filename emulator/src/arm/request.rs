@@ -144,6 +144,11 @@ impl Query {
     pub fn filter(&self) -> Option<&str> {
         self.get("$filter").map(str::trim).filter(|filter| !filter.is_empty())
     }
+
+    /// The `$top`: how many may be listed at most; what is no number limits nothing.
+    pub fn top(&self) -> usize {
+        self.get("$top").and_then(|top| top.parse().ok()).unwrap_or(usize::MAX)
+    }
 }
 
 #[cfg(test)]

@@ -37,6 +37,11 @@ impl ResourceId {
         Self::new(&format!("/subscriptions/{subscription}"))
     }
 
+    /// A resource group's id.
+    pub fn of_group(subscription: &str, group: &str) -> Self {
+        Self::new(&format!("/subscriptions/{subscription}/resourceGroups/{group}"))
+    }
+
     /// The id as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -77,7 +82,7 @@ impl ResourceId {
 
     /// The id of the resource group that this id is or lies in.
     pub fn group_id(&self) -> Option<Self> {
-        Some(Self::new(&format!("/subscriptions/{}/resourceGroups/{}", self.subscription()?, self.group()?)))
+        Some(Self::of_group(self.subscription()?, self.group()?))
     }
 
     /// What lies behind the last `/providers/`: namespace, and type and name segments in turn.
@@ -97,11 +102,6 @@ impl ResourceId {
             None if self.group().is_some() => Some("Microsoft.Resources/subscriptions/resourceGroups".into()),
             None => self.subscription().map(|_| "Microsoft.Resources/subscriptions".into()),
         }
-    }
-
-    /// The scope that an extension resource, or the collection of one, stands at: what lies before the last `/providers/`.
-    pub fn extension_scope(&self) -> Option<Self> {
-        self.key.rfind("/providers/").map(|position| Self::new(&self.text[..position]))
     }
 
     /// The id one level up: the parent resource, the group, the subscription, the root.
@@ -189,10 +189,10 @@ mod tests {
     #[test]
     fn an_extension_stands_at_its_scope() {
         let id = ResourceId::new(&format!("{REGISTRY}/providers/Microsoft.Authorization/roleAssignments/x"));
-        assert_eq!(id.extension_scope(), Some(ResourceId::new(REGISTRY)));
+        assert_eq!(id.parent(), Some(ResourceId::new(REGISTRY)));
         assert_eq!(id.resource_type().as_deref(), Some("Microsoft.Authorization/roleAssignments"));
         let tenant = ResourceId::new("/providers/Microsoft.Authorization/roleAssignments/x");
-        assert_eq!(tenant.extension_scope(), Some(ResourceId::root()));
+        assert_eq!(tenant.parent(), Some(ResourceId::root()));
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! What the API server fills in, so that a stored object is complete (`pkg/apis/{core,apps}/v1/defaults.go`), and what an object
 //! begins its life with (the registries' `PrepareForCreate`).
 
-use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::kinds::Kind;
 
 /// What a new object begins with: a status that no client gives, the labels that the server sets.
-pub fn begin(kind: &Kind, object: &mut Value, _now: Timestamp) {
+pub fn begin(kind: &Kind, object: &mut Value) {
     match kind.kind.as_str() {
         "Pod" => object["status"] = json!({"phase": "Pending", "qosClass": qos_class(&object["spec"])}),
         "Deployment" => object["status"] = json!({}),

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use super::kinds::Kind;
+use super::kinds::{self, Kind};
 
 /// A refusal.
 #[derive(Clone, Debug)]
@@ -128,7 +128,7 @@ impl Error {
 
     /// 422 for something that is no kind of the table.
     pub fn invalid_named(group: &str, kind: &str, name: &str, causes: &[Cause]) -> Self {
-        let qualified = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
+        let qualified = kinds::qualified(kind, group);
         let mut texts: Vec<String> = Vec::new();
         for cause in causes {
             let text = cause.to_string();

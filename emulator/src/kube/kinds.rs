@@ -97,13 +97,13 @@ impl Kind {
 
     /// As messages name it: `pods`, `deployments.apps`.
     pub fn qualified_plural(&self) -> String {
-        if self.group.is_empty() { self.plural.clone() } else { format!("{}.{}", self.plural, self.group) }
+        qualified(&self.plural, &self.group)
     }
+}
 
-    /// As validation messages name it: `Pod`, `Deployment.apps`.
-    pub fn qualified_kind(&self) -> String {
-        if self.group.is_empty() { self.kind.clone() } else { format!("{}.{}", self.kind, self.group) }
-    }
+/// A name with its group behind it; the core group has no name.
+pub fn qualified(name: &str, group: &str) -> String {
+    if group.is_empty() { name.to_owned() } else { format!("{name}.{group}") }
 }
 
 impl Subresource {
@@ -170,7 +170,8 @@ mod tests {
     fn the_table_is_readable_and_ordered() {
         assert!(named().iter().all(|kind| all()[kind.index].kind == kind.kind));
         assert!(all().is_sorted_by_key(|kind| (kind.group.clone(), kind.plural.clone())));
-        assert_eq!(by_path("apps", "v1", "deployments").map(Kind::qualified_kind).as_deref(), Some("Deployment.apps"));
+        let deployments = by_path("apps", "v1", "deployments");
+        assert_eq!(deployments.map(|kind| qualified(&kind.kind, &kind.group)).as_deref(), Some("Deployment.apps"));
         assert_eq!(ENDPOINTS.singular(), "endpoints");
     }
 }

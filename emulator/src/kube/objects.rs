@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::error::{Cause, Error};
+use super::error::Error;
 use super::kinds::{self, Kind};
 use super::store::{Cluster, Key, State, owners};
 use super::{admission, defaults, types, validate};
@@ -150,7 +150,8 @@ impl Cluster {
     }
 }
 
-fn place(object: &Value) -> (String, String) {
+/// Namespace and name.
+pub(super) fn place(object: &Value) -> (String, String) {
     let text = |field: &str| object["metadata"][field].as_str().unwrap_or("").to_owned();
     (text("namespace"), text("name"))
 }
@@ -162,7 +163,7 @@ fn create(state: &mut State, world: &World, kind: &Kind, mut object: Value, dry_
     if kind.namespaced {
         check_namespace(state, kind, &namespace, &name)?;
     }
-    defaults::begin(kind, &mut object, now);
+    defaults::begin(kind, &mut object);
     defaults::apply(kind, &mut object);
     admission::admit(state, world, kind, &mut object)?;
     let causes = validate::new_object(kind, &object);
@@ -556,9 +557,4 @@ fn release_namespace(state: &mut State, world: &World, key: &Key) {
     {
         furnish_namespace(state, world, &key.namespace);
     }
-}
-
-/// A cause on `metadata.name` and the like, for callers that check names themselves.
-pub fn name_cause(name: &str, why: &str) -> Cause {
-    Cause::invalid("metadata.name", &name.into(), why)
 }

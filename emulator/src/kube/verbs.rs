@@ -13,7 +13,7 @@ use super::body::{self, FieldValidation, media_type};
 use super::error::{Cause, Error};
 use super::http::{Context, json as answer};
 use super::kinds::Kind;
-use super::objects::{DeleteOptions, Deletion, Part, Propagation};
+use super::objects::{DeleteOptions, Deletion, Part, Propagation, place};
 use super::patch::{self, PatchType};
 use super::request::{Form, Query, Target, negotiate};
 use super::selector::Selector;
@@ -376,11 +376,6 @@ fn bare(object: &Value) -> Value {
         fields.shift_remove("apiVersion");
     }
     object
-}
-
-fn place(object: &Value) -> (String, String) {
-    let text = |field: &str| object["metadata"][field].as_str().unwrap_or("").to_owned();
-    (text("namespace"), text("name"))
 }
 
 /// A token that names the last object of a page.

@@ -182,23 +182,23 @@ fn provider_body(request: &Request<'_>, provider: &'static Provider) -> Value {
 fn resources(request: &Request<'_>) -> Result<Answer, Error> {
     let scope = request.target.owner();
     let filter = match request.query.filter() {
-        Some(text) => Filter::of_resources(text).ok_or_else(|| error::invalid_filter(text))?,
-        None => Filter::of_resources("name ne ''").unwrap_or_default(),
+        Some(text) => Some(Filter::of_resources(text).ok_or_else(|| error::invalid_filter(text))?),
+        None => None,
     };
     let expand = request.query.get("$expand").unwrap_or_default().to_ascii_lowercase();
     let all = request.world.arm.resources_below(&scope);
-    let top = request.query.get("$top").and_then(|top| top.parse().ok()).unwrap_or(usize::MAX);
     let shown = all.iter().filter(|resource| resource.location.is_some()).filter(|resource| {
-        filter.accepts(&Subject {
+        let subject = Subject {
             kind: &resource.kind,
             name: resource.name(),
             location: resource.location.as_deref().unwrap_or_default(),
             group: resource.id.group().unwrap_or_default(),
             principal_id: resource.identity.as_ref().and_then(|identity| identity["principalId"].as_str()).unwrap_or_default(),
             tags: resource.tags.as_ref(),
-        })
+        };
+        filter.as_ref().is_none_or(|filter| filter.accepts(&subject))
     });
-    Ok(list(shown.take(top).map(|resource| resource_row(request, resource, &expand)).collect()))
+    Ok(list(shown.take(request.query.top()).map(|resource| resource_row(request, resource, &expand)).collect()))
 }
 
 fn resource_row(request: &Request<'_>, resource: &Resource, expand: &str) -> Value {
@@ -233,13 +233,12 @@ fn groups(request: &Request<'_>) -> Result<Answer, Error> {
         Some(text) => Some(Filter::of_groups(text).ok_or_else(|| error::invalid_filter(text))?),
         None => None,
     };
-    let top = request.query.get("$top").and_then(|top| top.parse().ok()).unwrap_or(usize::MAX);
     let all = request.world.arm.groups(&request.target.owner());
     let shown = all.iter().filter(|group| {
         let subject = Subject { tags: group.tags.as_ref(), ..Subject::default() };
         filter.as_ref().is_none_or(|filter| filter.accepts(&subject))
     });
-    Ok(list(shown.take(top).map(|group| group_body(group, &request.version)).collect()))
+    Ok(list(shown.take(request.query.top()).map(|group| group_body(group, &request.version)).collect()))
 }
 
 fn group_body(group: &Group, version: &str) -> Value {
@@ -262,11 +261,7 @@ fn group_body(group: &Group, version: &str) -> Value {
 }
 
 fn group(request: &Request<'_>) -> Result<Answer, Error> {
-    let id = ResourceId::new(&format!(
-        "/subscriptions/{}/resourceGroups/{}",
-        request.target.id.subscription().unwrap_or_default(),
-        request.target.name()
-    ));
+    let id = ResourceId::of_group(request.target.id.subscription().unwrap_or_default(), request.target.name());
     let existing = request.world.arm.group(&id);
     match *request.method {
         Method::PUT => put_group(request, id),

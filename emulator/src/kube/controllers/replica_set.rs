@@ -13,7 +13,7 @@ use crate::kube::kinds;
 use crate::kube::store::Key;
 
 const COMPONENT: &str = "replicaset-controller";
-/// The most pods that one look creates or deletes, as the controller's burst.
+/// The most pods that one look deletes, as the controller's burst; [`MOST_PODS`] keeps creation below it.
 const BURST: usize = 500;
 const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 
@@ -27,8 +27,9 @@ pub fn sync(context: &mut Context, key: &Key) {
     let pods = active_pods(context, &set);
     let wanted = usize::try_from(number(&set, "/spec/replicas").unwrap_or(1)).unwrap_or(0);
     if !is_terminating(&set) {
-        if pods.len() < wanted.min(MOST_PODS) {
-            for _ in 0..(wanted.min(MOST_PODS) - pods.len()).min(BURST) {
+        let allowed = wanted.min(MOST_PODS);
+        if pods.len() < allowed {
+            for _ in pods.len()..allowed {
                 create_pod(context, &set);
             }
             if wanted > MOST_PODS {

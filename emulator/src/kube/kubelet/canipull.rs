@@ -17,7 +17,7 @@ const IDENTITY_FAILED: i32 = 10;
 const PULL_REFUSED: i32 = 60;
 
 /// Runs the check for the registry that the container's arguments name.
-pub fn run(context: &Context, _pod: &Value, spec: &Value) -> Run {
+pub fn run(context: &Context, spec: &Value) -> Run {
     let registry = items(spec, "/args").iter().filter_map(Value::as_str).find(|argument| !argument.starts_with('-'));
     let mut report = Report { now: rfc3339_seconds(context.now()), text: String::new() };
     let Some(registry) = registry else {

@@ -41,7 +41,7 @@ pub fn run(context: &Context, pod: &Value, spec: &Value, image: &Value) -> Run {
     let ends = annotation(pod, EXIT_CODE).and_then(|code| code.parse().ok()).map(|code| (SignedDuration::ZERO, code));
     let own = items(spec, "/command").is_empty();
     let mut run = match content {
-        Some("canipull") if own => canipull::run(context, pod, spec),
+        Some("canipull") if own => canipull::run(context, spec),
         Some("hello-world") if own => Run::once(include_str!("../../../../fixtures/images/hello-world/hello.txt"), 0),
         Some("nginx") if own && items(spec, "/args").is_empty() => Run::stays(NGINX_BANNER),
         _ => command(&command_line(spec, image)),

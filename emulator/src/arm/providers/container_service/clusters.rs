@@ -153,7 +153,7 @@ fn facts(
 
 /// The node resource group, made if it is not there yet.
 fn node_group(request: &Request<'_>, cluster: &ResourceId, name: &str, location: &str) -> ResourceId {
-    let id = ResourceId::new(&format!("/subscriptions/{}/resourceGroups/{name}", cluster.subscription().unwrap_or_default()));
+    let id = ResourceId::of_group(cluster.subscription().unwrap_or_default(), name);
     if request.world.arm.group(&id).is_none() {
         request.world.arm.put_group(Group {
             id: id.clone(),
@@ -301,7 +301,7 @@ pub(in crate::arm) fn removed(world: &World, resource: &Resource) {
     }
     if let Some(group) = text(&resource.properties, "nodeResourceGroup") {
         let subscription = resource.id.subscription().unwrap_or_default();
-        super::super::remove_group(world, &ResourceId::new(&format!("/subscriptions/{subscription}/resourceGroups/{group}")));
+        super::super::remove_group(world, &ResourceId::of_group(subscription, group));
     }
 }
 
