@@ -37,7 +37,7 @@ pub async fn serve(Extension(world): Extension<Arc<World>>, Extension(conn): Ext
     let call = Call {
         correlation: world.ids.uuid().to_string(),
         raw_path: parts.uri.path().to_owned(),
-        query: wire::pairs(parts.uri.query().unwrap_or_default()),
+        query: wire::pairs(parts.uri.query().unwrap_or_default().as_bytes()),
         method: parts.method,
         headers: parts.headers,
         world,

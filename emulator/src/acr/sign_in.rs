@@ -21,7 +21,7 @@ const TOKENS_LEFT: &str = "166.65";
 pub async fn exchange(call: &Call, body: Body) -> Response {
     let result = match wire::small_body(body, LARGEST_FORM).await {
         Some(body) => {
-            let form = wire::pairs(&String::from_utf8_lossy(&body));
+            let form = wire::pairs(&body);
             let field = |name| wire::first(&form, name).filter(|value| !value.is_empty());
             let request = ExchangeRequest {
                 grant_type: field("grant_type").unwrap_or_default(),
@@ -41,7 +41,7 @@ pub async fn exchange(call: &Call, body: Body) -> Response {
 pub async fn token(call: &Call, body: Body) -> Response {
     let result = if call.method == Method::POST {
         match wire::small_body(body, LARGEST_FORM).await {
-            Some(body) => by_form(call, &wire::pairs(&String::from_utf8_lossy(&body))),
+            Some(body) => by_form(call, &wire::pairs(&body)),
             None => Err(too_large()),
         }
     } else {

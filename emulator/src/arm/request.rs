@@ -127,12 +127,7 @@ pub struct Query(Vec<(String, String)>);
 impl Query {
     /// Parses a raw query.
     pub fn parse(raw: &str) -> Self {
-        let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
-        let pairs = raw.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(key), decode(value))
-        });
-        Self(pairs.collect())
+        Self(form_urlencoded::parse(raw.as_bytes()).into_owned().collect())
     }
 
     /// A value by its key.

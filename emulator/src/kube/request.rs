@@ -2,7 +2,6 @@
 //! (`apiserver/pkg/endpoints/request/requestinfo.go`, `handlers/negotiation`).
 
 use http::{HeaderMap, Method, header};
-use percent_encoding::percent_decode_str;
 
 use super::error::Error;
 use super::kinds::{self, Kind};
@@ -72,12 +71,7 @@ pub struct Query(Vec<(String, String)>);
 impl Query {
     /// Reads a query string.
     pub fn parse(text: &str) -> Self {
-        let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
-        let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(name), decode(value))
-        });
-        Self(pairs.collect())
+        Self(form_urlencoded::parse(text.as_bytes()).into_owned().collect())
     }
 
     /// An option that is not empty.
