@@ -100,5 +100,6 @@ impl Universe {
         let new = World::new(old.seed.clone(), clock, ids, old.signing_key.clone(), old.ca_pem.clone());
         self.current.store(new);
         old.kube.close();
+        old.timeline.wake();
     }
 }

@@ -25,6 +25,8 @@ pub fn advance(world: &Arc<World>, by: Duration) {
         run(world);
     }
     skip_to(world, until);
+    // Who waits for the next event has waited for a part of that time already.
+    world.timeline.wake();
 }
 
 fn skip_to(world: &World, at: jiff::Timestamp) {
@@ -40,19 +42,50 @@ fn perform(world: &Arc<World>, event: Due) {
 }
 
 /// Does what is due as real time passes, until told to stop. With a step clock there is nothing to wait for.
+#[expect(clippy::disallowed_methods, reason = "the one place where the timeline meets real time")]
 pub async fn drive(universe: Arc<Universe>, mut stopped: watch::Receiver<bool>) {
     loop {
         let world = universe.world();
         run(&world);
-        let wait = match (world.clock.pace(), world.timeline.next_at()) {
-            (Pace::Real, Some(at)) => Duration::try_from(at.duration_since(world.clock.now())).unwrap_or_default(),
-            // A reset replaces the world, timeline and all: look again now and then.
-            _ => Duration::from_secs(1),
-        };
+        let next = world.timeline.next_at().filter(|_| world.clock.pace() == Pace::Real);
+        let wait = next.map(|at| Duration::try_from(at.duration_since(world.clock.now())).unwrap_or_default());
         tokio::select! {
+            // Also when a reset has put another world in this one's place.
             () = world.timeline.changed() => {}
-            _ = tokio::time::timeout(wait, std::future::pending::<()>()) => {}
+            () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {}
             _ = stopped.wait_for(|stopped| *stopped) => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::kernel::clock::{Clock, STEP_START};
+    use crate::kernel::ids::Ids;
+    use crate::kernel::jwt::SigningKey;
+    use crate::world::Seed;
+
+    fn universe() -> Universe {
+        let key = Arc::new(SigningKey::default());
+        Universe::new(World::new(Seed::default(), Clock::step(STEP_START), Ids::new("test"), key, "".into()))
+    }
+
+    fn is_woken(world: &World) -> bool {
+        world.timeline.changed().now_or_never().is_some()
+    }
+
+    #[test]
+    fn a_skip_of_time_and_a_reset_wake_who_waits_for_the_next_event() {
+        let universe = universe();
+        let world = universe.world();
+        while is_woken(&world) {}
+        advance(&world, Duration::from_secs(1));
+        assert!(is_woken(&world), "what is due next is due sooner by now");
+        assert!(!is_woken(&world));
+        universe.reset();
+        assert!(is_woken(&world), "another world is in its place");
     }
 }

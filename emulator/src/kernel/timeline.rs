@@ -53,7 +53,12 @@ impl<Event> Timeline<Event> {
         Some((at, event))
     }
 
-    /// Returns as soon as an event has been entered since the last call.
+    /// Wakes who waits for a change, without one: the clock has been moved, or the world replaced.
+    pub fn wake(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Returns as soon as an event has been entered, or [`Timeline::wake`] called, since the last call.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
