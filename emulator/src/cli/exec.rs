@@ -6,6 +6,7 @@ use std::process::{ExitCode, ExitStatus};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::environment;
+use super::signals::received;
 use super::start::start;
 use super::state::State;
 use super::{ExecArguments, Failure};
@@ -31,15 +32,6 @@ pub(super) async fn run(arguments: ExecArguments) -> Result<ExitCode, Failure> {
         }
     };
     status.map(exit_code).map_err(|source| Failure::Child { command: program.clone(), source })
-}
-
-async fn received(signal: &mut Option<tokio::signal::unix::Signal>) {
-    match signal {
-        Some(signal) => {
-            signal.recv().await;
-        }
-        None => std::future::pending().await,
-    }
 }
 
 /// The child's code; 128 and the number of the signal that ended it, as shells say it.

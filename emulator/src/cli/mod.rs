@@ -3,6 +3,7 @@
 
 mod environment;
 mod exec;
+mod signals;
 mod start;
 mod state;
 mod tutorial;

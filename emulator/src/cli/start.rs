@@ -18,12 +18,15 @@ pub(super) async fn start(arguments: &StartArguments) -> Result<Emulator, Failur
     let defaults = Options::local();
     let listen = arguments.listen.unwrap_or(defaults.listen);
     let options = Options { listen, seed, clock, ids: Ids::new(&arguments.id_seed), ..defaults };
-    Emulator::start(options).await.map_err(|source| Failure::Listen { address: listen, source })
+    launch(options).await
 }
 
 /// Starts an emulator whose time stands still, on a free port.
 pub(super) async fn start_stepping() -> Result<Arc<Emulator>, Failure> {
-    let options = Options { clock: Clock::step(STEP_START), ..Options::local() };
+    launch(Options { clock: Clock::step(STEP_START), ..Options::local() }).await.map(Arc::new)
+}
+
+async fn launch(options: Options) -> Result<Emulator, Failure> {
     let address = options.listen;
-    Emulator::start(options).await.map(Arc::new).map_err(|source| Failure::Listen { address, source })
+    Emulator::start(options).await.map_err(|source| Failure::Listen { address, source })
 }

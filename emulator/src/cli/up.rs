@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::signals::received;
 use super::start::start;
 use super::state::State;
 use super::{Failure, UpArguments};
@@ -27,15 +28,11 @@ pub(super) async fn run(mut arguments: UpArguments) -> Result<ExitCode, Failure>
     }
     let option = if root == State::default_root() { String::new() } else { format!(" --state '{}'", root.display()) };
     println!("point a shell at it:  eval \"$(azlet env{option})\"");
+    let mut interrupt = signal(SignalKind::interrupt()).ok();
     let mut terminate = signal(SignalKind::terminate()).ok();
     tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = async {
-            match &mut terminate {
-                Some(terminate) => { terminate.recv().await; }
-                None => std::future::pending().await,
-            }
-        } => {}
+        () = received(&mut interrupt) => {}
+        () = received(&mut terminate) => {}
     }
     state.forget();
     Ok(ExitCode::SUCCESS)

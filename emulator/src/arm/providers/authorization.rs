@@ -15,6 +15,9 @@ use super::super::headers::Answer;
 use super::unimplemented;
 use crate::kernel::resource_id::ResourceId;
 
+/// The first version that shows data actions and can assign roles with them.
+const WITH_DATA_ACTIONS: &str = "2018-01-01-preview";
+
 pub(super) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
     match (request.known.kind.name.as_str(), request.target.is_item()) {
         ("roleAssignments", true) => assignments::one(request),

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::super::super::catalog;
 use super::super::super::error::{self, Error, Voice};
 use super::super::super::headers::Answer;
-use super::{Request, bad, bare, definition_id, ok};
+use super::{Request, WITH_DATA_ACTIONS, bad, bare, definition_id, ok};
 use crate::kernel::access::{AssignmentConflict, RoleAssignment};
 use crate::kernel::clock::rfc3339_ticks;
 use crate::kernel::principal::PrincipalKind;
@@ -19,8 +19,6 @@ use crate::kernel::resource_id::ResourceId;
 const WITH_CONDITIONS: &str = "2020-03-01-preview";
 /// The first version that tells what kind of principal it is.
 const WITH_PRINCIPAL_TYPE: &str = "2018-01-01-preview";
-/// The first version that can assign roles with data actions.
-const WITH_DATA_ACTIONS: &str = "2018-01-01-preview";
 
 pub(super) fn one(request: &Request<'_>) -> Result<Answer, Error> {
     match *request.method {

@@ -8,13 +8,10 @@ use uuid::Uuid;
 
 use super::super::super::error::{self, Error, Voice};
 use super::super::super::headers::Answer;
-use super::{Request, bad, bare, definition_id, ok};
+use super::{Request, WITH_DATA_ACTIONS, bad, bare, definition_id, ok};
 use crate::kernel::access::{Permission, RoleDefinition, RoleKind};
 use crate::kernel::clock::rfc3339_ticks;
 use crate::kernel::resource_id::ResourceId;
-
-/// The first version that shows data actions.
-const WITH_DATA_ACTIONS: &str = "2018-01-01-preview";
 
 pub(super) fn one(request: &Request<'_>) -> Result<Answer, Error> {
     let text = request.target.name();
