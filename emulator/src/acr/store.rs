@@ -23,6 +23,8 @@ use crate::world::{Seed, SeedImage};
 #[derive(Debug, Default)]
 pub struct Store {
     registries: DashMap<String, Arc<Registry>>,
+    /// Their login servers, by the key of the ARM id.
+    login_servers: DashMap<String, String>,
     upstreams: RwLock<BTreeMap<String, Arc<Upstream>>>,
     pool: Arc<BlobPool>,
     /// Access tokens whose signature has been verified, with what they say.
@@ -192,6 +194,7 @@ impl Store {
     pub fn create(&self, id: ResourceId, name: &str, login_server: String, location: &str, settings: Settings) -> Arc<Registry> {
         let login_server = login_server.to_ascii_lowercase();
         let registry = Arc::new(Registry::new(id, name, login_server, location, settings, self.pool.clone()));
+        self.login_servers.insert(registry.id.key().to_owned(), registry.login_server.clone());
         self.registries.insert(registry.login_server.clone(), registry.clone());
         registry
     }
@@ -203,7 +206,8 @@ impl Store {
 
     /// A registry by its ARM id.
     pub fn by_id(&self, id: &ResourceId) -> Option<Arc<Registry>> {
-        self.registries.iter().find(|entry| entry.id == *id).map(|entry| entry.value().clone())
+        let login_server = self.login_servers.get(id.key())?;
+        self.by_login_server(&login_server).filter(|registry| registry.id == *id)
     }
 
     /// Whether some registry has this name, in any case: names are unique in all of Azure.
@@ -213,7 +217,9 @@ impl Store {
 
     /// Takes a registry away with all that it holds.
     pub fn remove(&self, login_server: &str) {
-        self.registries.remove(&login_server.to_ascii_lowercase());
+        if let Some((_, registry)) = self.registries.remove(&login_server.to_ascii_lowercase()) {
+            self.login_servers.remove(registry.id.key());
+        }
     }
 
     /// A public registry (`docker.io`, `mcr.microsoft.com`) by its host.

@@ -42,16 +42,15 @@ fn api_server_service() -> Value {
     })
 }
 
-/// Makes a cluster be as `spec` says: pools scaled, the version changed. Tells whether there is such a cluster.
-pub fn reconfigure(world: &World, spec: &ClusterSpec) -> bool {
-    let Some(cluster) = world.kube.by_arm_id(&spec.id) else { return false };
-    cluster.set_spec(spec.clone());
+/// Makes a cluster be as `spec` says: pools scaled, the version changed. Without such a cluster nothing happens.
+pub fn reconfigure(world: &World, spec: ClusterSpec) {
+    let Some(cluster) = world.kube.by_arm_id(&spec.id) else { return };
+    cluster.set_spec(spec);
     nodes::reconcile(world, &cluster);
     controllers::settle(world, &cluster);
-    true
 }
 
-/// Takes a cluster away. Tells whether there was one.
-pub fn deprovision(world: &World, id: &ResourceId) -> bool {
-    world.kube.remove(id).is_some()
+/// Takes a cluster away, if there is one.
+pub fn deprovision(world: &World, id: &ResourceId) {
+    world.kube.remove(id);
 }

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use dashmap::DashMap;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -22,6 +23,8 @@ const KEPT_CHANGES: usize = 2048;
 #[derive(Debug, Default)]
 pub struct Store {
     clusters: DashMap<String, Arc<Cluster>>,
+    /// Their hosts, by the key of the ARM id.
+    hosts: DashMap<String, String>,
 }
 
 impl Store {
@@ -32,21 +35,24 @@ impl Store {
 
     /// The cluster that is this ARM resource.
     pub fn by_arm_id(&self, id: &ResourceId) -> Option<Arc<Cluster>> {
-        self.clusters.iter().find(|entry| entry.value().id == *id).map(|entry| entry.value().clone())
+        let host = self.hosts.get(id.key())?;
+        self.by_host(&host)
     }
 
     /// Adds a cluster.
     pub fn insert(&self, cluster: Arc<Cluster>) {
         let host = cluster.spec().fqdn.to_ascii_lowercase();
+        self.hosts.insert(cluster.id.key().to_owned(), host.clone());
         self.clusters.insert(host, cluster);
     }
 
     /// Takes a cluster away and ends its watches.
-    pub fn remove(&self, id: &ResourceId) -> Option<Arc<Cluster>> {
-        let cluster = self.by_arm_id(id)?;
-        self.clusters.remove(&cluster.spec().fqdn.to_ascii_lowercase());
-        cluster.close();
-        Some(cluster)
+    pub fn remove(&self, id: &ResourceId) {
+        if let Some((_, host)) = self.hosts.remove(id.key())
+            && let Some((_, cluster)) = self.clusters.remove(&host)
+        {
+            cluster.close();
+        }
     }
 
     /// Ends all watches: what a reset of the world begins with.
@@ -196,7 +202,7 @@ pub struct Signal {
 pub struct Cluster {
     /// The managed cluster in ARM.
     pub id: ResourceId,
-    spec: RwLock<ClusterSpec>,
+    spec: ArcSwap<ClusterSpec>,
     pub(super) state: Mutex<State>,
     signal: watch::Sender<Signal>,
     /// What the controllers remember; held while they run.
@@ -209,7 +215,7 @@ impl Cluster {
         let state = Mutex::new(State::default());
         Self {
             id: spec.id.clone(),
-            spec: RwLock::new(spec),
+            spec: ArcSwap::from_pointee(spec),
             state,
             signal: watch::Sender::new(Signal::default()),
             controllers: Mutex::default(),
@@ -217,13 +223,13 @@ impl Cluster {
     }
 
     /// What it is made of.
-    pub fn spec(&self) -> ClusterSpec {
-        self.spec.read().clone()
+    pub fn spec(&self) -> Arc<ClusterSpec> {
+        self.spec.load_full()
     }
 
     /// Changes what it is made of; the host must stay.
     pub fn set_spec(&self, spec: ClusterSpec) {
-        *self.spec.write() = spec;
+        self.spec.store(Arc::new(spec));
     }
 
     /// Tells when something changes.

@@ -51,8 +51,8 @@ impl Context<'_> {
 
     /// The minor version of Kubernetes that the cluster runs: 33 of 1.33.5.
     pub fn minor_version(&self) -> u32 {
-        let version = self.cluster.spec().version;
-        version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or(33)
+        let spec = self.cluster.spec();
+        spec.version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or(33)
     }
 
     /// An object.
@@ -99,7 +99,7 @@ impl Context<'_> {
 
     /// Looks at an object again at some time.
     pub fn reconsider_at(&self, at: Timestamp, key: &Key) {
-        let due = Due::Reconsider { host: self.cluster.spec().fqdn, key: key.clone() };
+        let due = Due::Reconsider { host: self.cluster.spec().fqdn.clone(), key: key.clone() };
         self.world.timeline.schedule(at, world::Due::Kube(due));
     }
 

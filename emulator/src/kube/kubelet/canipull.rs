@@ -65,7 +65,7 @@ fn check(context: &Context, registry: &str, report: &mut Report) -> Result<(), i
             spec.location
         ));
     }
-    let Some(identity) = spec.kubelet_identity else {
+    let Some(identity) = &spec.kubelet_identity else {
         report.say("Checking managed identity...");
         report.say("Validating managed identity existance: FAILED");
         report.say("The cluster has no kubelet identity");

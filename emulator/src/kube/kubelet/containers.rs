@@ -53,6 +53,13 @@ pub enum Phase {
     Ended(Ended),
 }
 
+impl Phase {
+    /// Whether it waits, and for this reason.
+    pub fn waits_for(&self, wanted: &str) -> bool {
+        matches!(self, Self::Waiting { reason, .. } if reason == wanted)
+    }
+}
+
 /// A container of a pod.
 #[derive(Debug)]
 pub struct Container {
@@ -197,7 +204,7 @@ fn step(context: &mut Context, key: &Key, object: &Value, pod: &mut Pod, index: 
                 }
                 begin_again(&mut pod.containers[index], ended);
             }
-            Phase::Waiting { reason, .. } if reason == "CrashLoopBackOff" => {
+            phase if phase.waits_for("CrashLoopBackOff") => {
                 let Some(ended) = pod.containers[index].last.clone() else { return };
                 let delay = pod.containers[index].restart_delay.unwrap_or(SignedDuration::ZERO);
                 if now < ended.finished.saturating_add(delay).unwrap_or(now) {

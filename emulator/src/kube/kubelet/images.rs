@@ -59,7 +59,7 @@ pub fn ensure(context: &mut Context, key: &Key, object: &Value, pod: &mut Pod, i
         }
         Ok(None) => None,
         Err(trouble) => {
-            let known = matches!(&before, containers::Phase::Waiting { reason, .. } if reason == trouble.reason);
+            let known = before.waits_for(trouble.reason);
             // What no new attempt can change is told once; the kubelet would repeat it with each look.
             if !known || trouble.reason == "ErrImagePull" {
                 let message = format!("Error: {}", trouble.reason);
@@ -73,7 +73,7 @@ pub fn ensure(context: &mut Context, key: &Key, object: &Value, pod: &mut Pod, i
 
 fn image(context: &mut Context, key: &Key, object: &Value, pod: &mut Pod, index: usize) -> Result<Option<Pulled>, Trouble> {
     let name = pod.containers[index].image.clone();
-    let known = matches!(&pod.containers[index].phase, containers::Phase::Waiting { reason, .. } if reason == "InvalidImageName");
+    let known = pod.containers[index].phase.waits_for("InvalidImageName");
     let reference = match Reference::parse(&name) {
         Ok(reference) => reference,
         Err(invalid) => {
@@ -96,7 +96,7 @@ fn image(context: &mut Context, key: &Key, object: &Value, pod: &mut Pod, index:
     }
     if policy == "Never" {
         let message = format!("Container image \"{name}\" is not present with pull policy of Never");
-        if !matches!(&pod.containers[index].phase, containers::Phase::Waiting { reason, .. } if reason == "ErrImageNeverPull") {
+        if !pod.containers[index].phase.waits_for("ErrImageNeverPull") {
             tell(context, object, pod, index, "Warning", "ErrImageNeverPull", &message);
         }
         return Err(Trouble { reason: "ErrImageNeverPull", message });
@@ -141,7 +141,7 @@ fn pull_now(
     let name = pod.containers[index].image.clone();
     tell(context, object, pod, index, "Normal", "Pulling", &format!("Pulling image \"{name}\""));
     let secrets = credentials(context, object, pod, &reference.host);
-    let identity = context.cluster.spec().kubelet_identity.map(|identity| identity.object_id);
+    let identity = context.cluster.spec().kubelet_identity.as_ref().map(|identity| identity.object_id);
     let began = context.now();
     match pull(context.world, reference, identity, &secrets) {
         Ok(image) => {

@@ -216,7 +216,7 @@ fn run(world: &World, resource: &Resource, facts: &Facts, kubelet: &Kubelet) {
         node_resource_group: facts.node_resource_group.clone(),
     };
     if existing.is_some() {
-        kube::reconfigure(world, &spec);
+        kube::reconfigure(world, spec);
     } else {
         kube::provision(world, spec);
     }
@@ -363,8 +363,8 @@ pub(super) fn change(request: &Request<'_>, before: &Resource, properties: Map<S
     resource.settled_at = request.settles_at();
     let resource = request.world.arm.put_resource(resource);
     if let Some(cluster) = request.world.kube.by_arm_id(&resource.id) {
-        let spec = ClusterSpec { node_pools: agent_pools::node_pools(&resource.properties), ..cluster.spec() };
-        kube::reconfigure(request.world, &spec);
+        let spec = ClusterSpec { node_pools: agent_pools::node_pools(&resource.properties), ..(*cluster.spec()).clone() };
+        kube::reconfigure(request.world, spec);
     }
     resource
 }
