@@ -2,18 +2,10 @@
 //! that users have reported.
 
 use azlet::kernel::resource_id::ResourceId;
-use azlet_tests::{Actor, Answer, Azlet, SUBSCRIPTION, TENANT, arm, resource_id};
+use azlet_tests::{Actor, Answer, Azlet, SUBSCRIPTION, TENANT, arm, kubeconfig, resource_id};
 use serde_json::{Value, json};
 
 const VERSION: &str = "2026-06-01";
-
-async fn prepared() -> (Azlet, Actor) {
-    let azlet = Azlet::start().await;
-    let owner = azlet.owner().await;
-    let group = arm(&format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg"), "2024-11-01");
-    assert_eq!(owner.put(&group, &json!({ "location": "westus2" })).await.status(), 201);
-    (azlet, owner)
-}
 
 fn id(name: &str) -> String {
     resource_id("rg", &format!("Microsoft.ContainerService/managedClusters/{name}"))
@@ -55,7 +47,7 @@ async fn create(owner: &Actor, name: &str) -> Answer {
 
 #[tokio::test]
 async fn a_cluster_is_created_with_everything_that_it_brings_along() {
-    let (_azlet, owner) = prepared().await;
+    let (_azlet, owner) = Azlet::with_group().await;
     let started = owner.put(&url("c"), &body()).await;
     insta::assert_snapshot!("cluster_put", started.golden());
     insta::assert_snapshot!("cluster_operation", owner.follow(&started).await.golden());
@@ -70,7 +62,7 @@ async fn a_cluster_is_created_with_everything_that_it_brings_along() {
 
 #[tokio::test]
 async fn an_update_keeps_what_it_leaves_out() {
-    let (_azlet, owner) = prepared().await;
+    let (_azlet, owner) = Azlet::with_group().await;
     let first = create(&owner, "c").await.json();
     let mut update = body();
     update["properties"]["agentPoolProfiles"][0]["count"] = json!(4);
@@ -86,7 +78,7 @@ async fn an_update_keeps_what_it_leaves_out() {
 
 #[tokio::test]
 async fn what_breaks_a_rule_is_refused_in_aks_own_words() {
-    let (_azlet, owner) = prepared().await;
+    let (_azlet, owner) = Azlet::with_group().await;
     let pool = |change: Value| {
         let mut pool = body()["properties"]["agentPoolProfiles"][0].clone();
         pool.as_object_mut().expect("an object").extend(change.as_object().cloned().unwrap_or_default());
@@ -119,7 +111,7 @@ async fn what_breaks_a_rule_is_refused_in_aks_own_words() {
 
 #[tokio::test]
 async fn what_a_cluster_keeps_for_life_cannot_change() {
-    let (_azlet, owner) = prepared().await;
+    let (_azlet, owner) = Azlet::with_group().await;
     create(&owner, "c").await;
     insta::assert_snapshot!(
         "cluster_change_prefix",
@@ -131,16 +123,10 @@ async fn what_a_cluster_keeps_for_life_cannot_change() {
 
 #[tokio::test]
 async fn a_kubeconfig_leads_to_the_cluster() {
-    let (_azlet, owner) = prepared().await;
+    let (_azlet, owner) = Azlet::with_group().await;
     create(&owner, "c").await;
-    let token = |answer: &Answer| {
-        use base64::Engine as _;
-        let value = answer.json()["kubeconfigs"][0]["value"].as_str().expect("a kubeconfig").to_owned();
-        let text = base64::engine::general_purpose::STANDARD.decode(value).expect("base64");
-        String::from_utf8(text).expect("text")
-    };
-    let user = token(&owner.post(&below("c", "listClusterUserCredential"), &json!({})).await);
-    let admin = token(&owner.post(&below("c", "listClusterAdminCredential"), &json!({})).await);
+    let user = kubeconfig(&owner.post(&below("c", "listClusterUserCredential"), &json!({})).await);
+    let admin = kubeconfig(&owner.post(&below("c", "listClusterAdminCredential"), &json!({})).await);
     assert!(user.contains("clusterUser_rg_c") && admin.contains("clusterAdmin_rg_c"), "{user}{admin}");
     owner.put_and_wait(&url("c"), &body_with("disableLocalAccounts", json!(true))).await;
     insta::assert_snapshot!(owner.post(&below("c", "listClusterAdminCredential"), &json!({})).await.golden());
@@ -148,7 +134,7 @@ async fn a_kubeconfig_leads_to_the_cluster() {
 
 #[tokio::test]
 async fn a_service_principal_can_be_the_identity_of_a_cluster() {
-    let (_azlet, owner) = prepared().await;
+    let (_azlet, owner) = Azlet::with_group().await;
     let mut body =
         body_with("servicePrincipalProfile", json!({ "clientId": "0a210000-0000-4000-8000-0000000000a3", "secret": "s" }));
     body.as_object_mut().expect("an object").remove("identity");
@@ -159,7 +145,7 @@ async fn a_service_principal_can_be_the_identity_of_a_cluster() {
 
 #[tokio::test]
 async fn an_own_kubelet_identity_needs_the_control_planes_right_to_assign_it() {
-    let (azlet, owner) = prepared().await;
+    let (azlet, owner) = Azlet::with_group().await;
     let identity = |name: &str| resource_id("rg", &format!("Microsoft.ManagedIdentity/userAssignedIdentities/{name}"));
     for name in ["control", "kubelet"] {
         let made = owner.put(&arm(&identity(name), "2024-11-30"), &json!({ "location": "westus2" })).await;
@@ -196,7 +182,7 @@ async fn an_own_kubelet_identity_needs_the_control_planes_right_to_assign_it() {
 
 #[tokio::test]
 async fn naming_an_identity_needs_the_right_to_assign_it() {
-    let (azlet, owner) = prepared().await;
+    let (azlet, owner) = Azlet::with_group().await;
     let identity = resource_id("rg", "Microsoft.ManagedIdentity/userAssignedIdentities/control");
     owner.put(&arm(&identity, "2024-11-30"), &json!({ "location": "westus2" })).await;
     let object_id = "33333333-0000-4000-8000-000000000001";
@@ -220,7 +206,7 @@ async fn naming_an_identity_needs_the_right_to_assign_it() {
 
 #[tokio::test]
 async fn pools_are_added_scaled_and_taken_away_but_never_the_last_system_pool() {
-    let (_azlet, owner) = prepared().await;
+    let (_azlet, owner) = Azlet::with_group().await;
     create(&owner, "c").await;
     let pool = json!({ "properties": { "count": 1, "mode": "User", "vmSize": "Standard_D2s_v3", "osType": "Linux" } });
     insta::assert_snapshot!("pool_put", owner.put(&below("c", "agentPools/extra"), &pool).await.golden());
@@ -239,7 +225,7 @@ async fn pools_are_added_scaled_and_taken_away_but_never_the_last_system_pool() 
 
 #[tokio::test]
 async fn a_deleted_cluster_takes_along_what_it_brought() {
-    let (azlet, owner) = prepared().await;
+    let (azlet, owner) = Azlet::with_group().await;
     let cluster = create(&owner, "c").await.json();
     let kubelet = cluster["properties"]["identityProfile"]["kubeletidentity"]["objectId"].clone();
     let host = cluster["properties"]["fqdn"].as_str().expect("a host").to_owned();
@@ -257,7 +243,7 @@ async fn a_deleted_cluster_takes_along_what_it_brought() {
 
 #[tokio::test]
 async fn versions_and_upgrades_are_told() {
-    let (_azlet, owner) = prepared().await;
+    let (_azlet, owner) = Azlet::with_group().await;
     let mut old = body_with("kubernetesVersion", json!("1.33.5"));
     old["tags"] = json!({ "a": "b" });
     owner.put_and_wait(&url("c"), &old).await;
@@ -274,7 +260,7 @@ async fn versions_and_upgrades_are_told() {
 
 #[tokio::test]
 async fn who_may_not_read_credentials_is_refused() {
-    let (azlet, owner) = prepared().await;
+    let (azlet, owner) = Azlet::with_group().await;
     create(&owner, "c").await;
     let reader = azlet.actor("reader").await;
     assert_eq!(reader.get(&url("c")).await.status(), 200);

@@ -1,18 +1,9 @@
 //! Registries through ARM. Sources: Container Registry's REST reference and documentation, and messages that users have reported.
 
-use azlet_tests::{Actor, Azlet, SUBSCRIPTION, arm, resource_id};
+use azlet_tests::{Azlet, SUBSCRIPTION, arm, resource_id};
 use serde_json::{Value, json};
 
 const VERSION: &str = "2023-11-01-preview";
-
-async fn prepared() -> (Azlet, Actor) {
-    let azlet = Azlet::start().await;
-    let owner = azlet.owner().await;
-    owner
-        .put(&arm(&format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg"), "2024-11-01"), &json!({ "location": "westus2" }))
-        .await;
-    (azlet, owner)
-}
 
 fn id(name: &str) -> String {
     resource_id("rg", &format!("Microsoft.ContainerRegistry/registries/{name}"))
@@ -32,7 +23,7 @@ fn body(sku: &str, properties: Value) -> Value {
 
 #[tokio::test]
 async fn a_registry_lives_from_put_to_delete() {
-    let (_azlet, owner) = prepared().await;
+    let (_azlet, owner) = Azlet::with_group().await;
     let started = owner.put(&url("MyRegistry"), &body("premium", json!({ "adminUserEnabled": false }))).await;
     insta::assert_snapshot!("registry_put", started.golden());
     let poll = owner.follow(&started).await;
@@ -56,7 +47,7 @@ async fn a_registry_lives_from_put_to_delete() {
 
 #[tokio::test]
 async fn what_a_sku_does_not_offer_is_refused() {
-    let (_azlet, owner) = prepared().await;
+    let (_azlet, owner) = Azlet::with_group().await;
     let put = async |sku: &str, properties: Value| owner.put(&url("myregistry"), &body(sku, properties)).await;
     insta::assert_snapshot!(
         "registry_basic_network",
@@ -77,7 +68,7 @@ async fn what_a_sku_does_not_offer_is_refused() {
 
 #[tokio::test]
 async fn a_name_is_one_registrys_in_all_of_azure() {
-    let (azlet, owner) = prepared().await;
+    let (azlet, owner) = Azlet::with_group().await;
     let check =
         arm(&format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.ContainerRegistry/checkNameAvailability"), VERSION);
     let ask =
@@ -99,7 +90,7 @@ async fn a_name_is_one_registrys_in_all_of_azure() {
 
 #[tokio::test]
 async fn credentials_are_the_admin_users_alone() {
-    let (azlet, owner) = prepared().await;
+    let (azlet, owner) = Azlet::with_group().await;
     owner.put(&url("myregistry"), &body("Standard", json!({}))).await;
     let list = below("myregistry", "listCredentials");
     insta::assert_snapshot!("registry_admin_disabled", owner.post(&list, &json!({})).await.golden());
@@ -119,7 +110,7 @@ async fn credentials_are_the_admin_users_alone() {
 
 #[tokio::test]
 async fn an_image_is_imported_and_failures_are_told_by_the_poll() {
-    let (azlet, owner) = prepared().await;
+    let (azlet, owner) = Azlet::with_group().await;
     owner.put(&url("myregistry"), &body("Basic", json!({}))).await;
     let import = async |image: &str, mode: &str| {
         let source = json!({ "registryUri": "docker.io", "sourceImage": image });

@@ -27,11 +27,7 @@ fn grant(principal: &str) -> Value {
 }
 
 async fn prepared() -> (Azlet, Actor) {
-    let azlet = Azlet::start().await;
-    let owner = azlet.owner().await;
-    owner
-        .put(&arm(&format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg"), "2024-11-01"), &json!({ "location": "westus2" }))
-        .await;
+    let (azlet, owner) = Azlet::with_group().await;
     let body = json!({ "location": "westus2", "sku": { "name": "Basic" } });
     assert_eq!(owner.put(&arm(&registry(), "2023-07-01"), &body).await.status(), 201);
     (azlet, owner)

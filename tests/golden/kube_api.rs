@@ -1,8 +1,7 @@
 //! The Kubernetes API server through the wire. Sources: the Kubernetes API conventions (Status, versions, patches, watches), the
 //! server-side printing of kubectl's tables, `kubectl`'s requests.
 
-use azlet_tests::{Actor, Answer, Azlet, SUBSCRIPTION, arm, resource_id};
-use base64::Engine as _;
+use azlet_tests::{Actor, Answer, Azlet};
 use reqwest::Method;
 use reqwest::header::ACCEPT;
 use serde_json::{Value, json};
@@ -17,21 +16,9 @@ struct Server {
 
 impl Server {
     async fn new() -> Self {
-        let azlet = Azlet::start().await;
-        let owner = azlet.owner().await;
-        let group = arm(&format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg"), "2024-11-01");
-        owner.put(&group, &json!({ "location": "westus2" })).await;
-        let id = resource_id("rg", "Microsoft.ContainerService/managedClusters/c");
-        let pools = json!([{ "name": "np", "mode": "System", "count": 1 }]);
-        let properties = json!({ "dnsPrefix": "c", "agentPoolProfiles": pools });
-        let body = json!({ "location": "westus2", "identity": { "type": "SystemAssigned" }, "properties": properties });
-        owner.put_and_wait(&arm(&id, "2026-06-01"), &body).await;
-        let credential = owner.post(&arm(&format!("{id}/listClusterUserCredential"), "2026-06-01"), &json!({})).await.json();
-        let value = credential["kubeconfigs"][0]["value"].as_str().expect("a kubeconfig");
-        let text = base64::engine::general_purpose::STANDARD.decode(value).expect("base64");
-        let text = String::from_utf8(text).expect("text");
-        let member = |name: &str| text.lines().find_map(|line| line.trim().strip_prefix(name)).expect("a member").to_owned();
-        Self { url: member("server: "), user: azlet.bearer(member("token: ")), azlet }
+        let (azlet, owner) = Azlet::with_group().await;
+        let cluster = azlet.cluster(&owner, 1).await;
+        Self { url: cluster.server, user: cluster.user, azlet }
     }
 
     fn at(&self, path: &str) -> String {

@@ -2,7 +2,7 @@
 //! manager (events, reasons, back-off of 10 s doubling), containerd's errors as users of AKS report them, AKS' documentation of
 //! which identity pulls.
 
-use azlet_tests::{Actor, Azlet, SUBSCRIPTION, arm, resource_id};
+use azlet_tests::{Actor, Azlet, Cluster, SUBSCRIPTION, arm, resource_id};
 use serde_json::{Value, json};
 
 const ACR_PULL: &str = "7f951dda-4ed3-4680-a7ca-43fe172d538d";
@@ -11,9 +11,7 @@ const ACR_PULL: &str = "7f951dda-4ed3-4680-a7ca-43fe172d538d";
 struct Scene {
     azlet: Azlet,
     owner: Actor,
-    cluster: Value,
-    server: String,
-    kubernetes: Actor,
+    cluster: Cluster,
 }
 
 fn registry() -> String {
@@ -22,10 +20,7 @@ fn registry() -> String {
 
 impl Scene {
     async fn new() -> Self {
-        let azlet = Azlet::start().await;
-        let owner = azlet.owner().await;
-        let group = arm(&format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg"), "2024-11-01");
-        owner.put(&group, &json!({ "location": "westus2" })).await;
+        let (azlet, owner) = Azlet::with_group().await;
         let made = owner
             .put_and_wait(&arm(&registry(), "2023-07-01"), &json!({ "location": "westus2", "sku": { "name": "Basic" } }))
             .await;
@@ -34,18 +29,8 @@ impl Scene {
         let import = json!({ "source": source, "targetTags": ["nginx:v1", "nginx:v2"], "mode": "NoForce" });
         let started = owner.post(&arm(&format!("{}/importImage", registry()), "2023-07-01"), &import).await;
         assert_eq!(owner.follow(&started).await.status(), 200);
-        let id = resource_id("rg", "Microsoft.ContainerService/managedClusters/c");
-        let body = json!({
-            "location": "westus2",
-            "identity": { "type": "SystemAssigned" },
-            "properties": { "dnsPrefix": "c", "agentPoolProfiles": [{ "name": "np", "mode": "System", "count": 2 }] },
-        });
-        let cluster = owner.put_and_wait(&arm(&id, "2026-06-01"), &body).await.json();
-        let credential = owner.post(&arm(&format!("{id}/listClusterUserCredential"), "2026-06-01"), &json!({})).await;
-        let kubeconfig = decoded(&credential.json()["kubeconfigs"][0]["value"]);
-        let line = |name: &str| kubeconfig.lines().find_map(|line| line.trim().strip_prefix(name)).expect("a member").to_owned();
-        let kubernetes = azlet.bearer(line("token: "));
-        Self { server: line("server: "), azlet, owner, cluster, kubernetes }
+        let cluster = azlet.cluster(&owner, 2).await;
+        Self { azlet, owner, cluster }
     }
 
     async fn assign(&self, principal: &Value) {
@@ -64,7 +49,7 @@ impl Scene {
     }
 
     fn kubelet(&self) -> Value {
-        self.cluster["properties"]["identityProfile"]["kubeletidentity"]["objectId"].clone()
+        self.cluster.resource["properties"]["identityProfile"]["kubeletidentity"]["objectId"].clone()
     }
 
     async fn run(&self, name: &str, image: &str) {
@@ -74,22 +59,22 @@ impl Scene {
             "metadata": { "name": name },
             "spec": { "containers": [{ "name": "nginx", "image": image }] },
         });
-        let answer = self.kubernetes.post(&format!("{}/api/v1/namespaces/default/pods", self.server), &pod).await;
+        let answer = self.cluster.user.post(&format!("{}/api/v1/namespaces/default/pods", self.cluster.server), &pod).await;
         assert_eq!(answer.status(), 201, "{}", answer.golden());
     }
 
     /// What `kubectl get pods` would say of a pod: its waiting reason, or its phase.
     async fn state(&self, name: &str) -> String {
-        let url = format!("{}/api/v1/namespaces/default/pods/{name}", self.server);
-        let pod = self.kubernetes.get(&url).await.json();
+        let url = format!("{}/api/v1/namespaces/default/pods/{name}", self.cluster.server);
+        let pod = self.cluster.user.get(&url).await.json();
         let waiting = pod.pointer("/status/containerStatuses/0/state/waiting/reason").and_then(Value::as_str);
         waiting.or_else(|| pod["status"]["phase"].as_str()).unwrap_or_default().to_owned()
     }
 
     /// The events of a pod: type, reason, count, message.
     async fn events(&self, name: &str) -> String {
-        let url = format!("{}/api/v1/namespaces/default/events?fieldSelector=involvedObject.name={name}", self.server);
-        let events = self.kubernetes.get(&url).await.json();
+        let url = format!("{}/api/v1/namespaces/default/events?fieldSelector=involvedObject.name={name}", self.cluster.server);
+        let events = self.cluster.user.get(&url).await.json();
         let mut lines: Vec<String> = events["items"]
             .as_array()
             .into_iter()
@@ -102,12 +87,6 @@ impl Scene {
         lines.sort();
         lines.join("\n")
     }
-}
-
-fn decoded(value: &Value) -> String {
-    use base64::Engine as _;
-    let bytes = base64::engine::general_purpose::STANDARD.decode(value.as_str().expect("a kubeconfig")).expect("base64");
-    String::from_utf8(bytes).expect("text")
 }
 
 #[tokio::test]
@@ -133,7 +112,7 @@ async fn not_attached_fails_attached_recovers_detached_fails_again() {
 #[tokio::test]
 async fn a_role_of_the_clusters_identity_does_not_help() {
     let scene = Scene::new().await;
-    scene.assign(&scene.cluster["identity"]["principalId"]).await;
+    scene.assign(&scene.cluster.resource["identity"]["principalId"]).await;
     scene.run("web", "myacr1.azurecr.io/nginx:v1").await;
     assert_eq!(scene.state("web").await, "ErrImagePull");
     scene.assign(&scene.kubelet()).await;
@@ -153,15 +132,15 @@ async fn the_reason_of_a_failure_is_the_true_one() {
         scene.run(name, image).await;
         insta::assert_snapshot!(format!("pull_{name}"), format!("{}\n{}", scene.state(name).await, scene.events(name).await));
     }
-    let log = scene.kubernetes.get(&format!("{}/api/v1/namespaces/default/pods/no-tag/log", scene.server)).await;
+    let log = scene.cluster.user.get(&format!("{}/api/v1/namespaces/default/pods/no-tag/log", scene.cluster.server)).await;
     insta::assert_snapshot!("log_of_a_waiting_container", log.golden());
 }
 
 #[tokio::test]
 async fn a_kubernetes_api_server_wants_its_own_token() {
     let scene = Scene::new().await;
-    let namespace = format!("{}/api/v1/namespaces/default", scene.server);
-    assert_eq!(scene.kubernetes.get(&namespace).await.status(), 200);
+    let namespace = format!("{}/api/v1/namespaces/default", scene.cluster.server);
+    assert_eq!(scene.cluster.user.get(&namespace).await.status(), 200);
     insta::assert_snapshot!("kubernetes_wrong_token", scene.azlet.bearer("wrong").get(&namespace).await.golden());
     assert_eq!(scene.owner.get(&namespace).await.status(), 401, "ARM's token is not the cluster's");
 }
@@ -170,9 +149,9 @@ async fn a_kubernetes_api_server_wants_its_own_token() {
 async fn a_log_is_what_a_container_wrote() {
     let scene = Scene::new().await;
     scene.run("hello", "mcr.microsoft.com/mcr/hello-world:latest").await;
-    let log = format!("{}/api/v1/namespaces/default/pods/hello/log", scene.server);
-    insta::assert_snapshot!("log_of_hello_world", scene.kubernetes.get(&log).await.golden());
-    let followed = scene.kubernetes.get(&format!("{log}?follow=true&tailLines=1")).await;
+    let log = format!("{}/api/v1/namespaces/default/pods/hello/log", scene.cluster.server);
+    insta::assert_snapshot!("log_of_hello_world", scene.cluster.user.get(&log).await.golden());
+    let followed = scene.cluster.user.get(&format!("{log}?follow=true&tailLines=1")).await;
     assert_eq!(followed.status(), 200, "a log that has ended ends");
 }
 
@@ -189,10 +168,10 @@ async fn no_number_of_replicas_stops_the_emulator() {
         "metadata": { "name": "many" },
         "spec": { "replicas": 999_999_999, "selector": { "matchLabels": { "a": "b" } }, "template": template },
     });
-    let url = format!("{}/apis/apps/v1/namespaces/default/deployments", scene.server);
-    assert_eq!(scene.kubernetes.post(&url, &deployment).await.status(), 201);
-    let events = format!("{}/api/v1/namespaces/default/events?fieldSelector=reason=FailedCreate", scene.server);
-    let refusal = scene.kubernetes.get(&events).await.json();
+    let url = format!("{}/apis/apps/v1/namespaces/default/deployments", scene.cluster.server);
+    assert_eq!(scene.cluster.user.post(&url, &deployment).await.status(), 201);
+    let events = format!("{}/api/v1/namespaces/default/events?fieldSelector=reason=FailedCreate", scene.cluster.server);
+    let refusal = scene.cluster.user.get(&events).await.json();
     let message = refusal["items"][0]["message"].as_str().unwrap_or_default().to_owned();
     assert!(message.contains("at most 500 pods"), "{refusal}");
 }

@@ -3,6 +3,7 @@
 
 mod actor;
 mod answer;
+mod cluster;
 pub mod registry;
 
 use std::sync::{Arc, LazyLock};
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 
 pub use actor::Actor;
 pub use answer::Answer;
+pub use cluster::{Cluster, kubeconfig};
 
 /// ARM.
 pub const ARM: &str = "https://management.azure.com";
