@@ -114,29 +114,28 @@ impl Client {
         self.await_resource(path, version, first).await
     }
 
-    async fn await_operation(&self, url: &str, mut pause: Duration) -> Result<()> {
-        for poll in 0..MOST_POLLS {
-            if poll > 0 {
-                self.wait(pause).await;
-            }
-            let answer = self.follow(url).await?;
-            match answer.body["status"].as_str() {
-                Some("Succeeded") => return Ok(()),
-                Some("Failed" | "Canceled") => return Err(failure(&answer.body)),
-                _ => pause = answer.retry_after(),
-            }
-        }
-        Err(given_up(url))
+    async fn await_operation(&self, url: &str, pause: Duration) -> Result<()> {
+        let ended = |answer: &Answer| match answer.body["status"].as_str() {
+            Some("Succeeded") => Ok(true),
+            Some("Failed" | "Canceled") => Err(failure(&answer.body)),
+            _ => Ok(false),
+        };
+        self.poll(url, pause, ended).await.map(|_| ())
     }
 
-    async fn await_location(&self, url: &str, mut pause: Duration) -> Result<Value> {
+    async fn await_location(&self, url: &str, pause: Duration) -> Result<Value> {
+        self.poll(url, pause, |answer| Ok(answer.status != 202)).await.map(|answer| answer.body)
+    }
+
+    /// Asks a URL again, as slowly as it wishes, until the answer is the last one.
+    async fn poll(&self, url: &str, mut pause: Duration, ended: impl Fn(&Answer) -> Result<bool>) -> Result<Answer> {
         for poll in 0..MOST_POLLS {
             if poll > 0 {
                 self.wait(pause).await;
             }
             let answer = self.follow(url).await?;
-            if answer.status != 202 {
-                return Ok(answer.body);
+            if ended(&answer)? {
+                return Ok(answer);
             }
             pause = answer.retry_after();
         }
