@@ -62,9 +62,7 @@ async fn http<S>(stream: TokioIo<S>, connection: super::serve::Connection)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    // Clients differ in how they write header names; lower case is what HTTP/2 asks for anyway.
-    builder.http1().keep_alive(true);
+    let builder = auto::Builder::new(TokioExecutor::new());
     if let Err(error) = builder.serve_connection_with_upgrades(stream, connection).await {
         tracing::debug!(%error, "a connection ended early");
     }

@@ -189,9 +189,10 @@ impl Connection {
         request.uri().authority().cloned().or_else(header).or_else(tunnel)
     }
 
-    /// Whether a host is an address that the emulator itself was told to listen on, beyond loopback.
+    /// Whether a host can be the emulator's own: an address, asked directly. By which one a container or a forwarded port knows it cannot
+    /// be told from here.
     fn is_own_address(&self, host: &str) -> bool {
-        self.tunnel.is_none() && host.parse::<std::net::IpAddr>().is_ok() && hosts::plane(host).is_none()
+        self.tunnel.is_none() && host.parse::<std::net::IpAddr>().is_ok()
     }
 }
 
