@@ -7,6 +7,7 @@ pub mod bootstrap;
 pub mod cells;
 pub mod controllers;
 pub mod defaults;
+pub mod deletion;
 pub mod discovery;
 pub mod error;
 mod http;

@@ -5,8 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::deletion::DeleteOptions;
 use super::kinds;
-use super::objects::DeleteOptions;
 use super::store::{Cluster, ClusterSpec, NodePool};
 use crate::kernel::clock::rfc3339_seconds;
 use crate::world::World;

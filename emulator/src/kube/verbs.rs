@@ -10,10 +10,11 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::body::{self, FieldValidation, media_type};
+use super::deletion::{DeleteOptions, Deletion, Propagation};
 use super::error::{Cause, Error};
 use super::http::{Context, json as answer};
 use super::kinds::Kind;
-use super::objects::{DeleteOptions, Deletion, Part, Propagation, place};
+use super::objects::{Part, place};
 use super::patch::{self, PatchType};
 use super::request::{Form, Query, Target, negotiate};
 use super::selector::Selector;

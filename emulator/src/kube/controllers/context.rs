@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::events::{Recorder, Source};
 use super::object;
+use crate::kube::deletion::DeleteOptions;
 use crate::kube::kinds::Kind;
 use crate::kube::kubelet;
-use crate::kube::objects::DeleteOptions;
 use crate::kube::store::{Cluster, Due, Key};
 use crate::world::{self, World};
 

@@ -19,6 +19,7 @@ use crate::kernel::ids::Ids;
 use crate::kernel::jwt::SigningKey;
 use crate::kernel::principal::PrincipalKind;
 use crate::kernel::resource_id::ResourceId;
+use crate::kube::deletion::{DeleteOptions, Propagation};
 use crate::kube::kinds;
 use crate::kube::store::{Cluster, ClusterSpec, KubeletIdentity};
 use crate::world::{Seed, World};
@@ -306,4 +307,24 @@ fn a_pod_that_no_node_takes_waits_for_one() {
     settle(&scene.world, &scene.cluster);
     assert_eq!(scene.states(), ["Running"]);
     assert_eq!(scene.pods()[0]["spec"]["nodeName"], "aks-test-1");
+}
+
+#[test]
+fn a_chain_of_owners_of_any_length_goes() {
+    let Scene { world, cluster } = Scene::new();
+    let (before, _) = cluster.list(&kinds::CONFIG_MAPS, Some("default"));
+    for propagation in [Propagation::Background, Propagation::Foreground] {
+        let mut references = json!([]);
+        for number in 0..2000 {
+            let metadata = json!({"name": format!("c{number}"), "namespace": "default", "ownerReferences": references.take()});
+            let made = cluster.create(&world, &kinds::CONFIG_MAPS, json!({ "metadata": metadata })).expect("an object");
+            let (name, uid) = (&made["metadata"]["name"], &made["metadata"]["uid"]);
+            let kind = "ConfigMap";
+            references = json!([{"apiVersion": "v1", "kind": kind, "name": name, "uid": uid, "blockOwnerDeletion": true}]);
+        }
+        let options = DeleteOptions { propagation, ..DeleteOptions::default() };
+        cluster.delete(&world, &kinds::CONFIG_MAPS, "default", "c0", &options).expect("it is there");
+        let (after, _) = cluster.list(&kinds::CONFIG_MAPS, Some("default"));
+        assert_eq!(after.len(), before.len(), "{propagation:?}");
+    }
 }
