@@ -4,19 +4,15 @@
 use std::sync::OnceLock;
 
 use axum::http::Method;
+use include_dir::{Dir, File, include_dir};
 use serde::Deserialize;
 
 use super::error::{self, Error};
 use super::request::Target;
 
-const PROVIDERS: [&str; 5] = [
-    include_str!("../../../fixtures/providers/Microsoft.Authorization.json"),
-    include_str!("../../../fixtures/providers/Microsoft.ContainerRegistry.json"),
-    include_str!("../../../fixtures/providers/Microsoft.ContainerService.json"),
-    include_str!("../../../fixtures/providers/Microsoft.ManagedIdentity.json"),
-    include_str!("../../../fixtures/providers/Microsoft.Resources.json"),
-];
-const LOCATIONS: &str = include_str!("../../../fixtures/providers/locations.json");
+/// One provider a file: who adds a file adds a provider.
+static PROVIDERS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../fixtures/providers");
+const LOCATIONS: &str = include_str!("../../../fixtures/locations.json");
 
 /// A provider's namespace and its types.
 #[derive(Debug, Deserialize)]
@@ -96,8 +92,11 @@ pub struct Known {
 pub fn providers() -> &'static [Provider] {
     static CATALOG: OnceLock<Vec<Provider>> = OnceLock::new();
     CATALOG.get_or_init(|| {
-        let read = |text| serde_json::from_str(text).expect("fixtures/providers hold providers: a test reads them");
-        PROVIDERS.into_iter().map(read).collect()
+        let read = |file: &File<'_>| {
+            serde_json::from_slice(file.contents())
+                .unwrap_or_else(|fault| panic!("{} is no provider: {fault}", file.path().display()))
+        };
+        PROVIDERS.files().map(read).collect()
     })
 }
 
@@ -188,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_fixtures_can_be_read() {
-        assert_eq!(providers().len(), PROVIDERS.len());
+        assert!(providers().iter().any(|provider| provider.namespace == "Microsoft.Resources"));
         for kind in providers().iter().flat_map(|provider| &provider.types) {
             assert!(!(kind.item.is_empty() && kind.collection.is_empty()), "{} has no verb", kind.name);
         }

@@ -88,7 +88,7 @@ pub struct Resource {
     /// Its id, as it was last written.
     pub id: ResourceId,
     /// Its full type, as its provider writes it.
-    pub kind: String,
+    pub resource_type: String,
     /// Its region; children have none.
     pub location: Option<String>,
     /// Its tags.
@@ -97,6 +97,8 @@ pub struct Resource {
     pub sku: Option<Value>,
     /// Its identity.
     pub identity: Option<Value>,
+    /// The other members beside `properties`: `kind`, `zones`, `plan`, `extendedLocation`.
+    pub members: Map<String, Value>,
     /// What its provider keeps about it.
     pub properties: Map<String, Value>,
     /// Who made and changed it.
@@ -105,12 +107,35 @@ pub struct Resource {
     pub changing: &'static str,
     /// When it reaches, or reached, its final state.
     pub settled_at: Timestamp,
+    /// The state that it then has: `Succeeded`, `Failed`, `Canceled`.
+    pub settles_as: &'static str,
+    /// How often it was written: what its etag is made of. The store counts.
+    pub revision: u64,
 }
 
 impl Resource {
+    /// A resource that `caller` makes now, with nothing but its names.
+    pub fn new(id: ResourceId, resource_type: impl Into<String>, caller: &Caller, now: Timestamp) -> Self {
+        Self {
+            id,
+            resource_type: resource_type.into(),
+            location: None,
+            tags: None,
+            sku: None,
+            identity: None,
+            members: Map::new(),
+            properties: Map::new(),
+            system_data: SystemData::new(caller, now),
+            changing: "Creating",
+            settled_at: now,
+            settles_as: "Succeeded",
+            revision: 0,
+        }
+    }
+
     /// The provisioning state at `now`.
     pub fn state(&self, now: Timestamp) -> &'static str {
-        if now >= self.settled_at { "Succeeded" } else { self.changing }
+        if now >= self.settled_at { self.settles_as } else { self.changing }
     }
 
     /// Its name.
@@ -209,11 +234,12 @@ impl Store {
     }
 
     /// Puts a resource, new or changed.
-    pub fn put_resource(&self, resource: Resource) -> Arc<Resource> {
-        let resource = Arc::new(resource);
+    pub fn put_resource(&self, mut resource: Resource) -> Arc<Resource> {
         let key = resource.id.key().to_owned();
         let mut inner = self.inner.write();
-        inner.by_type.insert((resource.kind.to_ascii_lowercase(), key.clone()));
+        resource.revision = inner.resources.get(&key).map_or(0, |before| before.revision) + 1;
+        let resource = Arc::new(resource);
+        inner.by_type.insert((resource.resource_type.to_ascii_lowercase(), key.clone()));
         inner.resources.insert(key, resource.clone());
         resource
     }
@@ -222,7 +248,7 @@ impl Store {
     pub fn remove_resource(&self, id: &ResourceId) -> Option<Arc<Resource>> {
         let mut inner = self.inner.write();
         let resource = inner.resources.remove(id.key())?;
-        inner.by_type.remove(&(resource.kind.to_ascii_lowercase(), id.key().to_owned()));
+        inner.by_type.remove(&(resource.resource_type.to_ascii_lowercase(), id.key().to_owned()));
         Some(resource)
     }
 

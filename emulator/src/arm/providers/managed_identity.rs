@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::super::error::{self, Error, Voice};
 use super::super::headers::Answer;
-use super::super::store::{Resource, SystemData};
+use super::super::store::Resource;
 use super::super::{Request, catalog};
 use super::unimplemented;
 use crate::entra::store::{Credentials, Kind, Principal, ServicePrincipal};
@@ -70,16 +70,10 @@ pub(super) fn create(
     properties.insert("principalId".into(), json!(identity.principal_id));
     properties.insert("clientId".into(), json!(identity.client_id));
     let resource = world.arm.put_resource(Resource {
-        kind: TYPE.into(),
         location: Some(location.to_owned()),
         tags: Some(tags.unwrap_or_default()),
-        sku: None,
-        identity: None,
         properties,
-        system_data: SystemData::new(caller, now),
-        changing: "Creating",
-        settled_at: now,
-        id,
+        ..Resource::new(id, TYPE, caller, now)
     });
     (identity, resource)
 }
@@ -110,7 +104,7 @@ fn body(resource: &Resource) -> Value {
         "tags": resource.tags.clone().unwrap_or_default(),
         "id": resource.id.as_str(),
         "name": resource.name(),
-        "type": resource.kind,
+        "type": resource.resource_type,
         "properties": resource.properties,
     })
 }
@@ -163,7 +157,7 @@ fn name(name: &str) -> Result<(), Error> {
 }
 
 fn credential_body(resource: &Resource) -> Value {
-    json!({ "id": resource.id.as_str(), "name": resource.name(), "type": resource.kind, "properties": resource.properties })
+    json!({ "id": resource.id.as_str(), "name": resource.name(), "type": resource.resource_type, "properties": resource.properties })
 }
 
 fn credentials(request: &Request<'_>, item: bool) -> Result<Answer, Error> {
@@ -191,18 +185,8 @@ fn credentials(request: &Request<'_>, item: bool) -> Result<Answer, Error> {
             let properties =
                 ["issuer", "subject", "audiences"].into_iter().map(|key| (key.to_owned(), given[key].clone())).collect();
             let status = if existing.is_some() { StatusCode::OK } else { StatusCode::CREATED };
-            let resource = arm.put_resource(Resource {
-                kind,
-                location: None,
-                tags: None,
-                sku: None,
-                identity: None,
-                properties,
-                system_data: SystemData::new(&request.caller, request.now),
-                changing: "Creating",
-                settled_at: request.now,
-                id,
-            });
+            let new = Resource::new(id, kind, &request.caller, request.now);
+            let resource = arm.put_resource(Resource { properties, ..new });
             Ok(Answer::json(Voice::Provider, status, credential_body(&resource)))
         }
         (&Method::DELETE, Some(resource)) => {

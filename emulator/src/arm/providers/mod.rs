@@ -36,7 +36,7 @@ fn remove(world: &World, resource: &Resource) {
         world.arm.remove_resource(&child.id);
     }
     world.arm.remove_resource(&resource.id);
-    match resource.kind.to_ascii_lowercase().as_str() {
+    match resource.resource_type.to_ascii_lowercase().as_str() {
         "microsoft.containerregistry/registries" => container_registry::removed(world, resource),
         "microsoft.managedidentity/userassignedidentities" => managed_identity::removed(world, resource),
         "microsoft.containerservice/managedclusters" => container_service::removed(world, resource),

@@ -189,7 +189,7 @@ fn resources(request: &Request<'_>) -> Result<Answer, Error> {
     let all = request.world.arm.resources_below(&scope);
     let shown = all.iter().filter(|resource| resource.location.is_some()).filter(|resource| {
         let subject = Subject {
-            kind: &resource.kind,
+            kind: &resource.resource_type,
             name: resource.name(),
             location: resource.location.as_deref().unwrap_or_default(),
             group: resource.id.group().unwrap_or_default(),
@@ -205,7 +205,7 @@ fn resource_row(request: &Request<'_>, resource: &Resource, expand: &str) -> Val
     let mut row = Map::new();
     row.insert("id".into(), json!(resource.id.as_str()));
     row.insert("name".into(), json!(resource.name()));
-    row.insert("type".into(), json!(resource.kind));
+    row.insert("type".into(), json!(resource.resource_type));
     for (key, value) in [("sku", &resource.sku), ("identity", &resource.identity)] {
         if let Some(value) = value {
             row.insert(key.into(), value.clone());

@@ -110,7 +110,7 @@ pub(super) fn system_data(data: &SystemData) -> Value {
 pub(super) fn registry(resource: &Resource, version: &str, state: &str) -> Value {
     let mut body = Map::new();
     body.insert("sku".into(), json!(resource.sku));
-    body.insert("type".into(), json!(resource.kind));
+    body.insert("type".into(), json!(resource.resource_type));
     if let Some(identity) = &resource.identity {
         body.insert("identity".into(), identity.clone());
     }

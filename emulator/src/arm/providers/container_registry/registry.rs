@@ -7,7 +7,7 @@ use super::super::super::Request;
 use super::super::super::catalog;
 use super::super::super::error::{self, Error, Voice};
 use super::super::super::headers::Answer;
-use super::super::super::store::{Resource, SystemData};
+use super::super::super::store::Resource;
 use super::super::managed_identity;
 use super::{TYPE, bad, body, ok, operation_name};
 use crate::acr::store::Settings;
@@ -87,16 +87,13 @@ fn put(request: &Request<'_>, existing: Option<&Resource>) -> Result<Answer, Err
     asked(&mut properties, given, sku)?;
     let id = request.canonical_id("resourceGroups");
     let resource = Resource {
-        kind: TYPE.into(),
         location: Some(catalog::normal_location(given["location"].as_str().unwrap_or_default())),
         tags: Some(given["tags"].as_object().cloned().unwrap_or_default()),
         sku: Some(json!({ "name": sku, "tier": sku })),
         identity: identity(request, None)?,
         properties: into_map(properties),
-        system_data: SystemData::new(&request.caller, request.now),
-        changing: "Creating",
         settled_at: request.settles_at(),
-        id,
+        ..Resource::new(id, TYPE, &request.caller, request.now)
     };
     let passwords = [new_password(world), new_password(world)];
     let settings = settings(&resource, passwords);

@@ -18,8 +18,8 @@ struct Members {
 }
 
 static MEMBERS: LazyLock<Members> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("../../../../../fixtures/providers/container-service-members.json"))
-        .expect("fixtures/providers/container-service-members.json lists members: a test reads it")
+    serde_json::from_str(include_str!("../../../../../fixtures/container-service/members.json"))
+        .expect("fixtures/container-service/members.json lists members: a test reads it")
 });
 
 /// What the service decides about a cluster.

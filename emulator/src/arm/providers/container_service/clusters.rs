@@ -186,8 +186,6 @@ fn resource(
     let tags = request.body.get("tags").and_then(Value::as_object).cloned();
     let made = || SystemData::new(&request.caller, request.now);
     Resource {
-        id,
-        kind: KIND.into(),
         location: Some(location),
         tags: tags.or_else(|| before?.tags.clone()),
         sku: Some(sku),
@@ -196,6 +194,7 @@ fn resource(
         system_data: before.map_or_else(made, |before| before.system_data.changed(&request.caller, request.now)),
         changing: if before.is_some() { "Updating" } else { "Creating" },
         settled_at: request.settles_at(),
+        ..Resource::new(id, KIND, &request.caller, request.now)
     }
 }
 

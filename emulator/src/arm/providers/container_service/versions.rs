@@ -1,5 +1,5 @@
 //! The Kubernetes versions of AKS: which exist, which are offered, what can be upgraded to what.
-//! The data is `fixtures/providers/kubernetes-versions.json`. Versions that AKS has retired are not offered but accepted, in any
+//! The data is `fixtures/container-service/kubernetes-versions.json`. Versions that AKS has retired are not offered but accepted, in any
 //! direction, so that templates that pin what was current when they were written still run (azlet's own leniency).
 //! Source: AKS' support policy (a minor version at a time; no downgrade; an alias such as `1.33` means its newest patch).
 
@@ -30,8 +30,8 @@ struct Minor {
 }
 
 static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("../../../../../fixtures/providers/kubernetes-versions.json"))
-        .expect("fixtures/providers/kubernetes-versions.json lists versions: a test reads it")
+    serde_json::from_str(include_str!("../../../../../fixtures/container-service/kubernetes-versions.json"))
+        .expect("fixtures/container-service/kubernetes-versions.json lists versions: a test reads it")
 });
 
 /// Numbers of a version, for comparison; none if it is not `x.y` or `x.y.z`.
