@@ -17,11 +17,13 @@ use crate::kernel::jwt::SigningKey;
 use crate::kernel::timeline::Timeline;
 use crate::kube::store::{Due as KubeDue, Store as Clusters};
 
-pub use seed::{Seed, SeedError, SeedImage, SeedPrincipal, SeedSubscription};
+pub use seed::{Seed, SeedDuration, SeedError, SeedImage, SeedPrincipal, SeedSubscription};
 
 /// What happens later, by plane.
 #[derive(Debug)]
 pub enum Due {
+    /// An operation of ARM ends.
+    Arm,
     /// In a cluster.
     Kube(KubeDue),
 }

@@ -2,6 +2,7 @@
 
 mod aks_clusters;
 mod arm_groups;
+mod arm_operations;
 mod arm_pipeline;
 mod arm_registries;
 mod arm_roles;

@@ -111,6 +111,12 @@ impl Azlet {
         assert_eq!(answer.status(), 200, "{}", answer.golden());
     }
 
+    /// Says how long operations take and which fail, in the form of `POST /_azlet/operations`.
+    pub async fn operations(&self, wanted: &Value) {
+        let answer = self.anonymous().post(&format!("{}/_azlet/operations", self.endpoint()), wanted).await;
+        assert_eq!(answer.status(), 200, "{}", answer.golden());
+    }
+
     /// Puts a principal into the directory, in the form of `POST /_azlet/principals`.
     pub async fn put_principal(&self, principal: &Value) {
         let answer = self.anonymous().post(&format!("{}/_azlet/principals", self.endpoint()), principal).await;

@@ -257,6 +257,12 @@ pub fn group_not_found(group: &str) -> Error {
     Error::gateway(StatusCode::NOT_FOUND, "ResourceGroupNotFound", format!("Resource group '{group}' could not be found."))
 }
 
+/// A write into a resource group that is going away.
+pub fn group_being_deleted(group: &str) -> Error {
+    let message = format!("The resource group '{group}' is in deprovisioning state and cannot perform this operation.");
+    Error::gateway(StatusCode::CONFLICT, "ResourceGroupBeingDeleted", message)
+}
+
 /// An absent resource, as ARM says it without asking the provider.
 pub fn resource_not_found(id: &ResourceId) -> Error {
     let path = id.key().rfind("/providers/").map_or("", |position| &id.as_str()[position + "/providers/".len()..]);

@@ -54,6 +54,11 @@ pub fn router() -> Router {
     Router::new().fallback(serve)
 }
 
+/// Does what is due: the ends of operations.
+pub fn due(world: &World) {
+    operation::finish(world);
+}
+
 /// A request as it came, with its body read.
 #[derive(Debug)]
 struct Raw {
@@ -100,6 +105,7 @@ fn run(world: &World, conn: &Conn, raw: &Raw, context: &mut Context) -> Result<A
     if let Some(answer) = metadata::answer(world, conn, raw) {
         return Ok(answer);
     }
+    operation::finish(world);
     let target = Target::parse(&raw.method, &raw.path)?;
     let versioned = version(target, &raw.query)?;
     let tenant = subscribed(world, &versioned)?;
@@ -112,6 +118,7 @@ fn run(world: &World, conn: &Conn, raw: &Raw, context: &mut Context) -> Result<A
     request.body = validate::body(&request, raw)?;
     // One write at a time, from its checks to its last change; reads do not wait for it.
     let _alone = (raw.method != Method::GET && raw.method != Method::HEAD).then(|| world.arm.writing.lock());
+    request.group_stays()?;
     validate::envelope(&request)?;
     providers::answer(&request)
 }
@@ -243,6 +250,17 @@ impl Request<'_> {
             return Ok(());
         }
         Err(error::group_not_found(group))
+    }
+
+    /// A group that is being deleted takes no writes. What is deleted in it, or with it, may be deleted again.
+    fn group_stays(&self) -> Result<(), Error> {
+        let reads = *self.method == Method::GET || *self.method == Method::HEAD || *self.method == Method::DELETE;
+        match self.world.arm.group(&self.target.id) {
+            Some(group) if !reads && self.world.arm.is_being_deleted(&group.id, self.now) => {
+                Err(error::group_being_deleted(group.id.name()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The resource that the target names, or ARM's own 404.

@@ -1,6 +1,11 @@
-//! Long-running operations: how they begin, and what a poll finds. Nothing runs for an operation: what it changes is changed when
-//! it begins, and its state is computed from the clock when it is read. With no duration set the first poll finds it ended.
+//! Long-running operations: how they begin, what a poll finds, and what is done at their ends.
+//!
+//! Nothing runs for an operation. What is seen at once is changed when it begins; its state is computed from the clock when it is
+//! read; what its end changes ([`Ending`]) is done by the first who comes after it, a request or the timeline. How long which
+//! kind of operation takes is the control API's to say ([`super::store::Timing`]); unless it does, the first poll finds it ended.
 //! Source: the ARM resource provider contract ("Asynchronous operations").
+
+use std::sync::Arc;
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -8,33 +13,71 @@ use serde_json::{Value, json};
 use super::Request;
 use super::error::{self, Error, Voice};
 use super::headers::Answer;
-use super::store::Operation;
+use super::providers;
+use super::store::{Ending, Operation, Resource};
 use crate::kernel::clock::rfc3339_ticks;
 use crate::kernel::ids::ALPHANUMERIC;
 use crate::kernel::resource_id::ResourceId;
+use crate::world::{Due, World};
 
 impl Request<'_> {
-    /// When an operation that begins now ends.
+    /// When an operation that begins now ends: its kind is the action that was permitted.
     pub(super) fn settles_at(&self) -> jiff::Timestamp {
-        self.now.saturating_add(*self.world.arm.operation_time.read()).unwrap_or(self.now)
+        self.now.saturating_add(self.world.arm.timing.read().of(&self.action)).unwrap_or(self.now)
     }
 
-    /// Begins an operation on a resource.
+    /// Begins an operation on a resource whose end changes nothing more.
     pub(super) fn begin(
         &self,
         name: String,
         resource: &ResourceId,
         running: &'static str,
         result: Result<Option<Value>, (String, String)>,
-    ) -> std::sync::Arc<Operation> {
-        self.world.arm.put_operation(Operation {
+    ) -> Arc<Operation> {
+        self.start(name, resource, running, result, Ending::Nothing)
+    }
+
+    /// Begins an operation on a resource that does something when it ends.
+    pub(super) fn begin_ending(
+        &self,
+        name: String,
+        resource: &ResourceId,
+        running: &'static str,
+        ending: Ending,
+    ) -> Arc<Operation> {
+        self.start(name, resource, running, Ok(None), ending)
+    }
+
+    fn start(
+        &self,
+        name: String,
+        resource: &ResourceId,
+        running: &'static str,
+        result: Result<Option<Value>, (String, String)>,
+        ending: Ending,
+    ) -> Arc<Operation> {
+        let fault = self.world.arm.take_fault(&self.action);
+        let ending = if fault.is_some() { Ending::Nothing } else { ending };
+        let result = fault.map_or(result, Err);
+        let operation = self.world.arm.put_operation(Operation {
             name,
             resource: resource.clone(),
+            namespace: self.known.provider.namespace.clone(),
             started: self.now,
             ends: self.settles_at(),
             running,
+            ends_as: if result.is_ok() { "Succeeded" } else { "Failed" },
             result,
-        })
+            ending,
+        });
+        self.world.arm.settle(resource, operation.ends, operation.ends_as);
+        if operation.is_running(self.now) {
+            self.world.timeline.schedule(operation.ends, Due::Arm);
+        } else {
+            // The request holds the writers' lock already.
+            finish_locked(self.world);
+        }
+        operation
     }
 
     /// An absolute URL for polling, signed as ARM signs them: clients carry the four parameters along unread. The signature is
@@ -53,32 +96,59 @@ impl Request<'_> {
     }
 
     /// The operation that the last name of the target names.
-    pub(super) fn operation(&self) -> Result<std::sync::Arc<Operation>, Error> {
-        self.world.arm.operation(self.target.name()).ok_or_else(|| {
-            let name = self.target.name();
+    pub(super) fn operation(&self) -> Result<Arc<Operation>, Error> {
+        let name = self.target.name();
+        self.world.arm.operation(name).filter(|operation| self.is_about(operation)).ok_or_else(|| {
             let message = format!("The entity was not found: there is no operation '{name}'.");
             Error::gateway(StatusCode::NOT_FOUND, "NotFound", message)
         })
     }
+
+    /// Whether an operation is one of the subscription and the provider that are asked.
+    fn is_about(&self, operation: &Operation) -> bool {
+        let (asked, own) = (self.target.id.subscription(), operation.resource.subscription());
+        let same = asked.zip(own).is_some_and(|(asked, own)| asked.eq_ignore_ascii_case(own));
+        same && operation.namespace == self.known.provider.namespace
+    }
 }
 
-impl Operation {
-    /// Whether it still runs.
-    pub(super) fn is_running(&self, now: jiff::Timestamp) -> bool {
-        now < self.ends
+/// Does what the ends of operations do, of those that are over by now.
+pub(super) fn finish(world: &World) {
+    if world.arm.has_ended(world.clock.now()) {
+        let _alone = world.arm.writing.lock();
+        finish_locked(world);
+    }
+}
+
+fn finish_locked(world: &World) {
+    while let Some(operation) = world.arm.take_ended(world.clock.now()) {
+        match &operation.ending {
+            Ending::Nothing => {}
+            Ending::RemoveGroup => providers::remove_group(world, &operation.resource),
+            Ending::Remove => {
+                if let Some(resource) = world.arm.resource(&operation.resource) {
+                    providers::remove(world, &resource);
+                }
+            }
+            Ending::Become(properties) => {
+                if let Some(resource) = world.arm.resource(&operation.resource) {
+                    let resource = Resource { properties: properties.clone(), ..(*resource).clone() };
+                    providers::changed(world, &world.arm.put_resource(resource));
+                }
+            }
+        }
     }
 }
 
 /// `locations/{location}/operations/{name}` of Container Service.
 pub(super) fn cluster_status(request: &Request<'_>) -> Result<Answer, Error> {
     let operation = request.operation()?;
-    let mut body = json!({ "name": operation.name });
-    if operation.is_running(request.now) {
-        body["status"] = json!("InProgress");
-        body["startTime"] = json!(rfc3339_ticks(operation.started));
-    } else {
-        body["status"] = json!(if operation.result.is_ok() { "Succeeded" } else { "Failed" });
-        body["startTime"] = json!(rfc3339_ticks(operation.started));
+    let mut body = json!({
+        "name": operation.name,
+        "status": operation.status(request.now),
+        "startTime": rfc3339_ticks(operation.started),
+    });
+    if !operation.is_running(request.now) {
         body["endTime"] = json!(rfc3339_ticks(operation.ends));
         if let Err((code, message)) = &operation.result {
             body["error"] = json!({ "code": code, "message": message });
@@ -87,17 +157,26 @@ pub(super) fn cluster_status(request: &Request<'_>) -> Result<Answer, Error> {
     Ok(Answer::json(Voice::Cluster, StatusCode::OK, body))
 }
 
-/// `locations/{location}/operationresults/{name}` of Container Service: 202 and then 204.
+/// `locations/{location}/operationresults/{name}` of Container Service: 202 and then 204, both with the URL again; of what failed
+/// the error, whose status is inferred.
 pub(super) fn cluster_result(request: &Request<'_>) -> Result<Answer, Error> {
     let operation = request.operation()?;
-    let status = if operation.is_running(request.now) { StatusCode::ACCEPTED } else { StatusCode::NO_CONTENT };
-    Ok(Answer::empty(Voice::Cluster, status))
+    let url = request.poll_url(request.target.id.as_str(), &request.version);
+    let status = match &operation.result {
+        _ if operation.is_running(request.now) => StatusCode::ACCEPTED,
+        Ok(_) => StatusCode::NO_CONTENT,
+        Err((code, message)) => {
+            let body = json!({ "code": code, "details": null, "message": message, "subcode": "" });
+            return Ok(Answer::json(Voice::Cluster, StatusCode::CONFLICT, body));
+        }
+    };
+    Ok(Answer::empty(Voice::Cluster, status).header("location", url))
 }
 
 /// `registries/{name}/operationStatuses/{name}` of Container Registry.
 pub(super) fn registry_status(request: &Request<'_>) -> Result<Answer, Error> {
     let operation = request.operation()?;
-    let status = if operation.is_running(request.now) { operation.running } else { "Succeeded" };
+    let status = if operation.is_running(request.now) { operation.running } else { operation.ends_as };
     Ok(Answer::json(Voice::Registry, StatusCode::OK, json!({ "status": status })))
 }
 
@@ -123,8 +202,7 @@ pub(super) fn registry_result(request: &Request<'_>) -> Result<Answer, Error> {
 
 /// `/subscriptions/{id}/operationresults/{token}` of ARM: 202 and then 200, both without a body.
 pub(super) fn gateway_result(request: &Request<'_>) -> Result<Answer, Error> {
-    let operation =
-        request.world.arm.operation(request.target.name()).ok_or_else(|| error::not_routed(request.target.id.as_str()))?;
+    let operation = request.operation().map_err(|_| error::not_routed(request.target.id.as_str()))?;
     if !operation.is_running(request.now) {
         return Ok(Answer::empty(Voice::Gateway, StatusCode::OK));
     }

@@ -3,9 +3,10 @@
 //! Resources are keyed by their id in lower case, so that what lies in a group or a subscription is one range, and a second
 //! index by type keeps the cost of a list independent of everything else.
 
+mod operations;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
@@ -15,6 +16,9 @@ use uuid::Uuid;
 use crate::kernel::principal::{Caller, PrincipalKind};
 use crate::kernel::resource_id::ResourceId;
 use crate::world::Seed;
+
+use operations::Operations;
+pub use operations::{Ending, Fault, Operation, Timing};
 
 /// A subscription.
 #[derive(Clone, Debug)]
@@ -144,31 +148,14 @@ impl Resource {
     }
 }
 
-/// A long-running operation. Its state is computed when it is read.
-#[derive(Clone, Debug)]
-pub struct Operation {
-    /// Its name in URLs.
-    pub name: String,
-    /// What it works on.
-    pub resource: ResourceId,
-    /// When it began.
-    pub started: Timestamp,
-    /// When it ends.
-    pub ends: Timestamp,
-    /// What is said about it while it runs: `Creating`, `Deleting`, `Accepted`.
-    pub running: &'static str,
-    /// How it ends.
-    pub result: Result<Option<Value>, (String, String)>,
-}
-
 /// Everything that ARM keeps.
 #[derive(Debug, Default)]
 pub struct Store {
     inner: RwLock<Inner>,
     /// Held by a write from its first check to its last change, so that two writes never interleave.
     pub writing: Mutex<()>,
-    /// How long operations take.
-    pub operation_time: RwLock<Duration>,
+    /// How long operations take, and which of them fail.
+    pub timing: RwLock<Timing>,
 }
 
 #[derive(Debug, Default)]
@@ -177,7 +164,7 @@ struct Inner {
     groups: BTreeMap<String, Arc<Group>>,
     resources: BTreeMap<String, Arc<Resource>>,
     by_type: BTreeSet<(String, String)>,
-    operations: HashMap<String, Arc<Operation>>,
+    operations: Operations,
     /// What is left of each rate budget, in thousandths, and when it was counted.
     budgets: HashMap<(String, &'static str), (i64, Timestamp)>,
 }
@@ -185,6 +172,9 @@ struct Inner {
 impl Store {
     /// Puts the subscriptions of the seed.
     pub fn plant(&self, seed: &Seed, _now: Timestamp) {
+        for (action, time) in &seed.operation_times {
+            self.timing.write().set(action, time.0);
+        }
         let mut inner = self.inner.write();
         for subscription in &seed.subscriptions {
             let id = subscription.id;
@@ -271,18 +261,6 @@ impl Store {
             .take_while(|(other, key)| *other == kind && key.starts_with(&prefix))
             .filter_map(|(_, key)| inner.resources.get(key).cloned())
             .collect()
-    }
-
-    /// Remembers an operation.
-    pub fn put_operation(&self, operation: Operation) -> Arc<Operation> {
-        let operation = Arc::new(operation);
-        self.inner.write().operations.insert(operation.name.to_ascii_lowercase(), operation.clone());
-        operation
-    }
-
-    /// An operation by its name.
-    pub fn operation(&self, name: &str) -> Option<Arc<Operation>> {
-        self.inner.read().operations.get(&name.to_ascii_lowercase()).cloned()
     }
 
     /// Takes one from a budget that refills with time, and says what is left. Nothing is ever refused for lack of it.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::arm;
 use crate::kernel::clock::Pace;
 use crate::kube;
 use crate::world::{Due, Universe, World};
@@ -37,6 +38,7 @@ fn skip_to(world: &World, at: jiff::Timestamp) {
 
 fn perform(world: &Arc<World>, event: Due) {
     match event {
+        Due::Arm => arm::due(world),
         Due::Kube(event) => kube::due(world, event),
     }
 }

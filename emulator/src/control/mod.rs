@@ -2,6 +2,7 @@
 //! `/metadata/…` on the same address is the instance metadata service, for clients that are told where to find it.
 
 pub mod due;
+mod operations;
 mod principals;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub fn router(universe: Arc<Universe>) -> Router {
         .route("/_azlet/ca.pem", get(certificate))
         .route("/_azlet/reset", post(reset))
         .route("/_azlet/clock", get(clock).post(advance))
+        .route("/_azlet/operations", get(operations::get).post(operations::set))
         .route("/_azlet/principals", post(principals::put))
         .fallback(not_served)
         .merge(imds::router())
@@ -88,7 +90,8 @@ async fn advance(Extension(world): Extension<Arc<World>>, body: Result<Json<Adva
 
 async fn not_served(uri: Uri) -> Response {
     let message = format!(
-        "the control API has no {}; it has /_azlet/health, /_azlet/ca.pem, /_azlet/reset, /_azlet/clock and /_azlet/principals",
+        "the control API has no {}; it has /_azlet/health, /_azlet/ca.pem, /_azlet/reset, /_azlet/clock, /_azlet/operations and \
+         /_azlet/principals",
         uri.path()
     );
     problem(StatusCode::NOT_FOUND, message)

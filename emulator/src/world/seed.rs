@@ -1,9 +1,11 @@
 //! The world that every emulator starts with (`fixtures/world/seed.json`, documented in the README) and the built-in roles
 //! (`fixtures/roles/*.json`).
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -26,6 +28,29 @@ pub struct Seed {
     pub principals: Vec<SeedPrincipal>,
     /// Public images that can be imported and pulled without a network.
     pub images: Vec<SeedImage>,
+    /// How long ARM's long-running operations take, by action or a pattern of it: `{"*": "30s"}`. No time at all if none is set.
+    #[serde(default)]
+    pub operation_times: BTreeMap<String, SeedDuration>,
+}
+
+/// A duration, written `90s` or `1m30s`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SeedDuration(pub Duration);
+
+impl TryFrom<String> for SeedDuration {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let duration = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
+        duration.map(Self).ok_or_else(|| format!("{text:?} is not a duration; write it as 10s, 5m or 1h30m"))
+    }
+}
+
+impl From<SeedDuration> for String {
+    fn from(SeedDuration(duration): SeedDuration) -> Self {
+        format!("{:#}", SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX))
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -31,7 +31,7 @@ fn unimplemented(request: &Request<'_>) -> Error {
 }
 
 /// Takes a resource away with everything that hangs on it: children, data planes, principals, role assignments.
-fn remove(world: &World, resource: &Resource) {
+pub(super) fn remove(world: &World, resource: &Resource) {
     for child in world.arm.resources_below(&resource.id) {
         world.arm.remove_resource(&child.id);
     }
@@ -45,8 +45,15 @@ fn remove(world: &World, resource: &Resource) {
     world.access.remove_assignments_within(&resource.id);
 }
 
+/// A resource's properties have changed at the end of an operation: what they stand for changes with them.
+pub(super) fn changed(world: &World, resource: &Resource) {
+    if resource.resource_type.eq_ignore_ascii_case("Microsoft.ContainerService/managedClusters") {
+        container_service::changed(world, resource);
+    }
+}
+
 /// Takes a group away with everything in it. Role assignments go at once; that Azure does it as soon is inferred.
-fn remove_group(world: &World, id: &ResourceId) {
+pub(super) fn remove_group(world: &World, id: &ResourceId) {
     world.arm.remove_group(id);
     // Parents come before their children and take them along.
     for resource in world.arm.resources_below(id) {

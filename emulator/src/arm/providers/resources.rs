@@ -8,7 +8,7 @@ use super::super::catalog::{self, Provider};
 use super::super::error::{self, Error, Voice};
 use super::super::filter::{Filter, Subject};
 use super::super::headers::Answer;
-use super::super::store::{Group, Resource, Subscription};
+use super::super::store::{Ending, Group, Resource, Subscription};
 use super::super::{Request, operation};
 use super::unimplemented;
 use crate::kernel::clock::rfc3339_ticks;
@@ -238,15 +238,15 @@ fn groups(request: &Request<'_>) -> Result<Answer, Error> {
         let subject = Subject { tags: group.tags.as_ref(), ..Subject::default() };
         filter.as_ref().is_none_or(|filter| filter.accepts(&subject))
     });
-    Ok(list(shown.take(request.query.top()).map(|group| group_body(group, &request.version)).collect()))
+    Ok(list(shown.take(request.query.top()).map(|group| group_body(request, group)).collect()))
 }
 
-fn group_body(group: &Group, version: &str) -> Value {
+fn group_body(request: &Request<'_>, group: &Group) -> Value {
     let mut body = Map::new();
     body.insert("id".into(), json!(group.id.as_str()));
     body.insert("name".into(), json!(group.id.name()));
     // Versions before 2018-09-01 (inferred from answers of 2018-05-01 without it and later ones with it) have no type.
-    if version >= "2018-09-01" {
+    if request.version.as_str() >= "2018-09-01" {
         body.insert("type".into(), json!("Microsoft.Resources/resourceGroups"));
     }
     body.insert("location".into(), json!(group.location));
@@ -256,7 +256,8 @@ fn group_body(group: &Group, version: &str) -> Value {
     if let Some(tags) = &group.tags {
         body.insert("tags".into(), json!(tags));
     }
-    body.insert("properties".into(), json!({ "provisioningState": "Succeeded" }));
+    let deleting = request.world.arm.is_being_deleted(&group.id, request.now);
+    body.insert("properties".into(), json!({ "provisioningState": if deleting { "Deleting" } else { "Succeeded" } }));
     Value::Object(body)
 }
 
@@ -272,11 +273,11 @@ fn group(request: &Request<'_>) -> Result<Answer, Error> {
             let tags = request.body.get("tags").map_or(old.tags.clone(), |tags| tags.as_object().cloned());
             let managed_by = request.body.get("managedBy").and_then(Value::as_str).map(str::to_owned);
             let group = Group { tags, managed_by: managed_by.or_else(|| old.managed_by.clone()), ..(*old).clone() };
-            Ok(ok(group_body(&request.world.arm.put_group(group), &request.version)))
+            Ok(ok(group_body(request, &request.world.arm.put_group(group))))
         }
         _ => {
             let group = existing.ok_or_else(|| error::group_not_found(id.name()))?;
-            Ok(ok(group_body(&group, &request.version)))
+            Ok(ok(group_body(request, &group)))
         }
     }
 }
@@ -294,7 +295,7 @@ fn put_group(request: &Request<'_>, id: ResourceId) -> Result<Answer, Error> {
     };
     let status = if existing.is_some() { StatusCode::OK } else { StatusCode::CREATED };
     let group = request.world.arm.put_group(group);
-    Ok(Answer::json(Voice::Gateway, status, group_body(&group, &request.version)))
+    Ok(Answer::json(Voice::Gateway, status, group_body(request, &group)))
 }
 
 /// Letters and digits of any script, and a few signs. The texts for length and full stop are inferred.
@@ -320,7 +321,6 @@ fn group_name(name: &str) -> Result<(), Error> {
 fn delete_group(request: &Request<'_>, id: &ResourceId) -> Answer {
     use base64::Engine as _;
     let location = request.world.arm.group(id).map(|group| group.location.clone()).unwrap_or_default();
-    super::remove_group(request.world, id);
     let name = id.name().to_uppercase().replace('-', ":2D");
     let suffix = request.world.ids.text(8, b"0123456789ABCDEF");
     let job = json!({
@@ -328,7 +328,7 @@ fn delete_group(request: &Request<'_>, id: &ResourceId) -> Answer {
         "jobLocation": location,
     });
     let token = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(job.to_string());
-    request.begin(token.clone(), id, "Deleting", Ok(None));
+    request.begin_ending(token.clone(), id, "Deleting", Ending::RemoveGroup);
     let subscription = id.subscription().unwrap_or_default();
     let url = request.poll_url(&format!("/subscriptions/{subscription}/operationresults/{token}"), &request.version);
     Answer::empty(Voice::Gateway, StatusCode::ACCEPTED).header("location", url)

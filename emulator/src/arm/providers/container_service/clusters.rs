@@ -11,7 +11,7 @@ use super::super::super::store::{Group, Resource, SystemData};
 use super::body::{self, Facts};
 use super::credentials::{self, Access, Role};
 use super::identities::{self, ControlPlane, Kubelet};
-use super::{accepted, agent_pools, begin, errors, page, validate, versions, written};
+use super::{agent_pools, begin, errors, page, validate, versions, written};
 use crate::kernel::ids::{HEX, LOWER_ALPHANUMERIC};
 use crate::kernel::resource_id::ResourceId;
 use crate::kube;
@@ -282,15 +282,6 @@ pub(super) fn patch_tags(request: &Request<'_>) -> Result<Answer, Error> {
     Ok(Answer::json(Voice::Cluster, StatusCode::OK, shown(request, &resource)))
 }
 
-/// Deletes a cluster and what it brought along.
-pub(super) fn delete(request: &Request<'_>) -> Result<Answer, Error> {
-    let Some(resource) = request.world.arm.resource(&request.target.id) else {
-        return Ok(Answer::empty(Voice::Cluster, StatusCode::NO_CONTENT));
-    };
-    super::super::remove(request.world, &resource);
-    Ok(accepted(begin(request, &resource.id, resource.location.as_deref().unwrap_or_default(), "Deleting")))
-}
-
 /// Takes away what a cluster brought along: its Kubernetes side, its identity, the node resource group with what lies in it.
 pub(in crate::arm) fn removed(world: &World, resource: &Resource) {
     kube::deprovision(world, &resource.id);
@@ -361,9 +352,14 @@ pub(super) fn change(request: &Request<'_>, before: &Resource, properties: Map<S
     resource.changing = "Updating";
     resource.settled_at = request.settles_at();
     let resource = request.world.arm.put_resource(resource);
-    if let Some(cluster) = request.world.kube.by_arm_id(&resource.id) {
-        let spec = ClusterSpec { node_pools: agent_pools::node_pools(&resource.properties), ..(*cluster.spec()).clone() };
-        kube::reconfigure(request.world, spec);
-    }
+    reconcile(request.world, &resource);
     resource
+}
+
+/// Makes the nodes of a cluster be as its properties say.
+pub(super) fn reconcile(world: &World, resource: &Resource) {
+    if let Some(cluster) = world.kube.by_arm_id(&resource.id) {
+        let spec = ClusterSpec { node_pools: agent_pools::node_pools(&resource.properties), ..(*cluster.spec()).clone() };
+        kube::reconfigure(world, spec);
+    }
 }

@@ -7,6 +7,7 @@ mod agent_pools;
 mod body;
 mod clusters;
 mod credentials;
+mod deletion;
 mod errors;
 mod identities;
 mod validate;
@@ -17,8 +18,10 @@ use serde_json::json;
 
 use super::super::error::{self, Error, Voice};
 use super::super::headers::Answer;
+use super::super::store::{Ending, Resource};
 use super::super::{Request, operation};
 use crate::kernel::resource_id::ResourceId;
+use crate::world::World;
 
 pub(in crate::arm) use clusters::removed;
 
@@ -31,7 +34,7 @@ pub(in crate::arm) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
     match (request.known.kind.name.as_str(), request.method) {
         ("managedClusters", &Method::PUT) => clusters::put(request),
         ("managedClusters", &Method::PATCH) => clusters::patch_tags(request),
-        ("managedClusters", &Method::DELETE) => clusters::delete(request),
+        ("managedClusters", &Method::DELETE) => deletion::delete(request),
         ("managedClusters", _) if item => clusters::get(request),
         ("managedClusters", _) => clusters::list(request),
         ("managedClusters/listClusterUserCredential", _) => clusters::credential(request, credentials::Role::User),
@@ -49,6 +52,11 @@ pub(in crate::arm) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
     }
 }
 
+/// The properties of a cluster have changed at the end of an operation.
+pub(in crate::arm) fn changed(world: &World, resource: &Resource) {
+    clusters::reconcile(world, resource);
+}
+
 /// Where an operation that begins now can be followed: of a write, its state; of anything else, its result too.
 struct Begun {
     status: String,
@@ -56,7 +64,11 @@ struct Begun {
 }
 
 fn begin(request: &Request<'_>, resource: &ResourceId, location: &str, running: &'static str) -> Begun {
-    let operation = request.begin(request.world.ids.uuid().to_string(), resource, running, Ok(None));
+    begin_ending(request, resource, location, running, Ending::Nothing)
+}
+
+fn begin_ending(request: &Request<'_>, resource: &ResourceId, location: &str, running: &'static str, ending: Ending) -> Begun {
+    let operation = request.begin_ending(request.world.ids.uuid().to_string(), resource, running, ending);
     let subscription = request.target.id.subscription().unwrap_or_default();
     let place = format!("/subscriptions/{subscription}/providers/Microsoft.ContainerService/locations/{location}");
     Begun {
