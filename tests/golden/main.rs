@@ -1,6 +1,7 @@
 //! The golden tests: one file a subject, everything through the public wire, answers as snapshots.
 
 mod aks_clusters;
+mod aks_operations;
 mod arm_groups;
 mod arm_operations;
 mod arm_pipeline;

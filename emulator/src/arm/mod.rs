@@ -295,6 +295,11 @@ impl Answer {
         Self { status, body: None, headers: Vec::new(), voice }
     }
 
+    fn with_body(mut self, body: Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+
     fn header(mut self, name: &'static str, value: String) -> Self {
         self.headers.push((HeaderName::from_static(name), value));
         self

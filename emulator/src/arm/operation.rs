@@ -130,8 +130,13 @@ fn finish_locked(world: &World) {
                     providers::remove(world, &resource);
                 }
             }
-            Ending::Become(properties) => {
+            Ending::Step(step) => {
                 if let Some(resource) = world.arm.resource(&operation.resource) {
+                    providers::ended(world, &resource, step);
+                }
+            }
+            Ending::Become(properties) => {
+                if let Some(resource) = world.arm.resource_with(&operation.resource) {
                     let resource = Resource { properties: properties.clone(), ..(*resource).clone() };
                     providers::changed(world, &world.arm.put_resource(resource));
                 }

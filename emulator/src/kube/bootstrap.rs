@@ -50,6 +50,20 @@ pub fn reconfigure(world: &World, spec: ClusterSpec) {
     controllers::settle(world, &cluster);
 }
 
+/// Stops a cluster, whose API server is then nowhere to be found and whose nodes are gone, or starts it again. Its objects stay.
+pub fn set_running(world: &World, id: &ResourceId, running: bool) {
+    if running {
+        world.kube.set_stopped(id, false);
+    }
+    if let Some(cluster) = world.kube.by_arm_id(id) {
+        nodes::reconcile(world, &cluster);
+        controllers::settle(world, &cluster);
+    }
+    if !running {
+        world.kube.set_stopped(id, true);
+    }
+}
+
 /// Takes a cluster away, if there is one.
 pub fn deprovision(world: &World, id: &ResourceId) {
     world.kube.remove(id);

@@ -31,7 +31,7 @@ pub mod validate;
 mod verbs;
 mod watch;
 
-pub use bootstrap::{deprovision, provision, reconfigure};
+pub use bootstrap::{deprovision, provision, reconfigure, set_running};
 
 /// Every route of the plane.
 pub fn router() -> axum::Router {

@@ -25,6 +25,8 @@ pub struct Store {
     clusters: DashMap<String, Arc<Cluster>>,
     /// Their hosts, by the key of the ARM id.
     hosts: DashMap<String, String>,
+    /// The clusters that are stopped, by the same hosts: they keep their objects, but their names lead nowhere.
+    stopped: DashMap<String, Arc<Cluster>>,
 }
 
 impl Store {
@@ -35,8 +37,22 @@ impl Store {
 
     /// The cluster that is this ARM resource.
     pub fn by_arm_id(&self, id: &ResourceId) -> Option<Arc<Cluster>> {
-        let host = self.hosts.get(id.key())?;
-        self.by_host(&host)
+        let host = self.hosts.get(id.key())?.clone();
+        self.by_host(&host).or_else(|| self.stopped.get(&host).map(|entry| entry.value().clone()))
+    }
+
+    /// Stops a cluster's API server, which ends its watches, or starts it again.
+    pub fn set_stopped(&self, id: &ResourceId, stopped: bool) {
+        let Some(host) = self.hosts.get(id.key()).map(|host| host.clone()) else { return };
+        let (from, to) = if stopped { (&self.clusters, &self.stopped) } else { (&self.stopped, &self.clusters) };
+        if let Some((host, cluster)) = from.remove(&host) {
+            if stopped {
+                cluster.close();
+            } else {
+                cluster.reopen();
+            }
+            to.insert(host, cluster);
+        }
     }
 
     /// Adds a cluster.
@@ -49,7 +65,7 @@ impl Store {
     /// Takes a cluster away and ends its watches.
     pub fn remove(&self, id: &ResourceId) {
         if let Some((_, host)) = self.hosts.remove(id.key())
-            && let Some((_, cluster)) = self.clusters.remove(&host)
+            && let Some((_, cluster)) = self.clusters.remove(&host).or_else(|| self.stopped.remove(&host))
         {
             cluster.close();
         }
@@ -240,6 +256,11 @@ impl Cluster {
     /// Ends its watches.
     pub fn close(&self) {
         self.signal.send_modify(|signal| signal.closed = true);
+    }
+
+    /// Lets new watches run after [`Cluster::close`].
+    pub fn reopen(&self) {
+        self.signal.send_modify(|signal| signal.closed = false);
     }
 
     /// Runs `act` on the objects, then wakes the watches if anything changed.

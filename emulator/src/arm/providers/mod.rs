@@ -52,6 +52,13 @@ pub(super) fn changed(world: &World, resource: &Resource) {
     }
 }
 
+/// An operation that ends has a step of its provider's own left to do.
+pub(super) fn ended(world: &World, resource: &Resource, step: &str) {
+    if resource.resource_type.eq_ignore_ascii_case("Microsoft.ContainerService/managedClusters") {
+        container_service::ended(world, resource, step);
+    }
+}
+
 /// Takes a group away with everything in it. Role assignments go at once; that Azure does it as soon is inferred.
 pub(super) fn remove_group(world: &World, id: &ResourceId) {
     world.arm.remove_group(id);

@@ -43,7 +43,9 @@ pub enum Ending {
     Remove,
     /// The group is taken away, with everything in it.
     RemoveGroup,
-    /// The resource's properties become these.
+    /// A step of the provider's own, which it knows by this name.
+    Step(&'static str),
+    /// The resource's properties, or those of what it is a part of, become these.
     Become(Map<String, Value>),
 }
 
@@ -179,6 +181,12 @@ impl super::Store {
         inner.operations.by_name.get(name).cloned()
     }
 
+    /// The resource of an id, or the one that it is a part of: a pool's cluster.
+    pub fn resource_with(&self, id: &ResourceId) -> Option<Arc<super::Resource>> {
+        let inner = self.inner.read();
+        std::iter::successors(Some(id.clone()), ResourceId::parent).find_map(|id| inner.resources.get(id.key()).cloned())
+    }
+
     /// Whether a group is being deleted: nothing can be written into it any more.
     pub fn is_being_deleted(&self, group: &ResourceId, now: Timestamp) -> bool {
         let inner = self.inner.read();
@@ -219,16 +227,10 @@ impl super::Store {
     /// Says how a resource, or what it is a part of, comes out of an operation that ends at `ends`. This is no write: the
     /// revision stays.
     pub fn settle(&self, id: &ResourceId, ends: Timestamp, settles_as: &'static str) {
-        let mut inner = self.inner.write();
-        let mut next = Some(id.clone());
-        while let Some(id) = next {
-            if let Some(resource) = inner.resources.get_mut(id.key()) {
-                if resource.settled_at == ends && resource.settles_as != settles_as {
-                    Arc::make_mut(resource).settles_as = settles_as;
-                }
-                return;
-            }
-            next = id.parent();
+        let Some(resource) = self.resource_with(id) else { return };
+        if resource.settled_at == ends && resource.settles_as != settles_as {
+            let resource = super::Resource { settles_as, ..(*resource).clone() };
+            self.inner.write().resources.insert(resource.id.key().to_owned(), Arc::new(resource));
         }
     }
 }

@@ -10,7 +10,7 @@ use super::super::super::Request;
 use super::super::super::error::{self, Error, Voice};
 use super::super::super::headers::Answer;
 use super::super::super::store::Resource;
-use super::{accepted, begin, body, clusters, errors, page, validate, written};
+use super::{accepted, begin, body, clusters, errors, page, states, validate, written};
 use crate::kernel::resource_id::ResourceId;
 use crate::kube::store::NodePool;
 
@@ -21,7 +21,7 @@ pub(super) fn node_pools(properties: &Map<String, Value>) -> Vec<NodePool> {
         .iter()
         .map(|pool| NodePool {
             name: text(pool, "name"),
-            count: pool["count"].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or_default(),
+            count: count(pool),
             vm_size: text(pool, "vmSize"),
             mode: text(pool, "mode"),
             labels: labels(pool),
@@ -35,17 +35,23 @@ pub(super) fn node_pools(properties: &Map<String, Value>) -> Vec<NodePool> {
         .collect()
 }
 
+/// How many nodes a pool has: none while it is stopped.
+fn count(pool: &Value) -> u32 {
+    let count = pool["count"].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or_default();
+    if pool["powerState"]["code"] == "Stopped" { 0 } else { count }
+}
+
 fn labels(pool: &Value) -> BTreeMap<String, String> {
     let labels = pool["nodeLabels"].as_object().into_iter().flatten();
     labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
 }
 
-fn profiles(properties: &Map<String, Value>) -> Vec<Value> {
+pub(super) fn profiles(properties: &Map<String, Value>) -> Vec<Value> {
     properties.get("agentPoolProfiles").and_then(Value::as_array).cloned().unwrap_or_default()
 }
 
 /// The cluster that the target's pool belongs to.
-fn cluster(request: &Request<'_>) -> Result<Arc<Resource>, Error> {
+pub(super) fn cluster(request: &Request<'_>) -> Result<Arc<Resource>, Error> {
     let id = &request.target.id;
     let end = id.key().rfind("/agentpools").unwrap_or(id.key().len());
     let cluster = ResourceId::new(&id.as_str()[..end]);
@@ -53,15 +59,15 @@ fn cluster(request: &Request<'_>) -> Result<Arc<Resource>, Error> {
 }
 
 /// The pool's name in the path: of a pool's upgrade profile, not the last one.
-fn pool_name<'a>(request: &'a Request<'_>) -> &'a str {
+pub(super) fn pool_name<'a>(request: &'a Request<'_>) -> &'a str {
     request.target.names.get(1).map_or("", String::as_str)
 }
 
-fn position(pools: &[Value], name: &str) -> Option<usize> {
+pub(super) fn position(pools: &[Value], name: &str) -> Option<usize> {
     pools.iter().position(|pool| pool["name"].as_str().is_some_and(|known| known.eq_ignore_ascii_case(name)))
 }
 
-fn render(request: &Request<'_>, cluster: &Resource, pool: &Value, state: &str) -> Value {
+pub(super) fn render(request: &Request<'_>, cluster: &Resource, pool: &Value, state: &str) -> Value {
     let name = pool["name"].as_str().unwrap_or_default();
     let mut properties = pool.clone();
     if let Some(members) = properties.as_object_mut() {
@@ -82,15 +88,15 @@ pub(super) fn get(request: &Request<'_>) -> Result<Answer, Error> {
     let cluster = cluster(request)?;
     let pools = profiles(&cluster.properties);
     let position = position(&pools, pool_name(request)).ok_or_else(|| error::resource_not_found(&request.target.id))?;
-    let body = render(request, &cluster, &pools[position], cluster.state(request.now));
+    let body = render(request, &cluster, &pools[position], states::pool(request, &cluster, pool_name(request)));
     Ok(Answer::json(Voice::Cluster, StatusCode::OK, body))
 }
 
 /// The pools of a cluster.
 pub(super) fn list(request: &Request<'_>) -> Result<Answer, Error> {
     let cluster = cluster(request)?;
-    let state = cluster.state(request.now);
-    Ok(page(profiles(&cluster.properties).iter().map(|pool| render(request, &cluster, pool, state)).collect()))
+    let state = |pool: &Value| states::pool(request, &cluster, pool["name"].as_str().unwrap_or_default());
+    Ok(page(profiles(&cluster.properties).iter().map(|pool| render(request, &cluster, pool, state(pool))).collect()))
 }
 
 /// Creates or updates a pool.

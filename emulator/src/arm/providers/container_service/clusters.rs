@@ -11,7 +11,7 @@ use super::super::super::store::{Group, Resource, SystemData};
 use super::body::{self, Facts};
 use super::credentials::{self, Access, Role};
 use super::identities::{self, ControlPlane, Kubelet};
-use super::{agent_pools, begin, errors, page, validate, versions, written};
+use super::{agent_pools, begin, errors, lifecycle, page, states, validate, versions, written};
 use crate::kernel::ids::{HEX, LOWER_ALPHANUMERIC};
 use crate::kernel::resource_id::ResourceId;
 use crate::kube;
@@ -257,7 +257,9 @@ pub(super) fn render(request: &Request<'_>, resource: &Resource, state: &str) ->
 }
 
 fn shown(request: &Request<'_>, resource: &Resource) -> Value {
-    render(request, resource, resource.state(request.now))
+    let mut body = render(request, resource, resource.state(request.now));
+    states::correct(request, resource, &mut body);
+    body
 }
 
 /// One cluster.
@@ -359,7 +361,11 @@ pub(super) fn change(request: &Request<'_>, before: &Resource, properties: Map<S
 /// Makes the nodes of a cluster be as its properties say.
 pub(super) fn reconcile(world: &World, resource: &Resource) {
     if let Some(cluster) = world.kube.by_arm_id(&resource.id) {
-        let spec = ClusterSpec { node_pools: agent_pools::node_pools(&resource.properties), ..(*cluster.spec()).clone() };
-        kube::reconfigure(world, spec);
+        let node_pools = agent_pools::node_pools(&resource.properties);
+        let before = cluster.spec();
+        let kubelet_identity =
+            lifecycle::kubelet_of_service_principal(world, resource).or_else(|| before.kubelet_identity.clone());
+        kube::reconfigure(world, ClusterSpec { node_pools, kubelet_identity, ..(*before).clone() });
+        kube::set_running(world, &resource.id, !states::is_stopped(resource));
     }
 }

@@ -132,3 +132,40 @@ pub(super) fn local_accounts_disabled() -> Error {
 pub(super) fn unmarshal(why: &str) -> Error {
     Error::cluster(BAD, "UnmarshalError", format!("UnmarshalEntity encountered error: json: {why}."))
 }
+
+/// Something else runs on the cluster, `operation (Updating)` or `agentpool operation (np - Creating)`.
+pub(super) fn busy(what: &str) -> Error {
+    let message = format!(
+        "Operation is not allowed: Another {what} is in progress, please wait for it to finish before starting a new operation. See \
+         https://aka.ms/aks-pending-operation for more details"
+    );
+    Error::cluster(StatusCode::CONFLICT, "OperationNotAllowed", message)
+}
+
+/// A cluster that is stopped, or is not, and would have to be otherwise.
+pub(super) fn power_state(state: &str, power: &str, doing: &str) -> Error {
+    let message =
+        format!("managed cluster is in Provisioning State({state}) and Power State({power}), {doing} cannot be performed");
+    Error::cluster(StatusCode::CONFLICT, "OperationNotAllowed", message)
+}
+
+/// A cluster that has identities instead of a service principal (text inferred).
+pub(super) fn no_service_principal() -> Error {
+    let message = "Resetting the service principal profile is not allowed: the cluster uses managed identities.";
+    Error::cluster(BAD, "OperationNotAllowed", message)
+}
+
+/// A cluster that is not integrated with Entra (text inferred).
+pub(super) fn no_aad_profile() -> Error {
+    Error::cluster(BAD, "BadRequest", "Resetting the AAD profile is not allowed: the cluster is not AAD enabled.")
+}
+
+/// A cluster whose integration with Entra is AKS' own (text inferred).
+pub(super) fn managed_aad_profile() -> Error {
+    Error::cluster(BAD, "BadRequest", "Resetting the AAD profile is not allowed: the cluster uses AKS-managed AAD.")
+}
+
+/// An operation that was not on this object (text inferred).
+pub(super) fn operation_not_found(name: &str) -> Error {
+    Error::cluster(StatusCode::NOT_FOUND, "NotFound", format!("Could not find the operation: {name}."))
+}

@@ -9,7 +9,11 @@ mod clusters;
 mod credentials;
 mod deletion;
 mod errors;
+mod guard;
+mod history;
 mod identities;
+mod lifecycle;
+mod states;
 mod validate;
 mod versions;
 
@@ -31,6 +35,7 @@ const OPERATION_VERSION: &str = "2016-03-30";
 /// Answers what is asked of any type of the namespace.
 pub(in crate::arm) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
     let item = request.target.is_item();
+    guard::check(request)?;
     match (request.known.kind.name.as_str(), request.method) {
         ("managedClusters", &Method::PUT) => clusters::put(request),
         ("managedClusters", &Method::PATCH) => clusters::patch_tags(request),
@@ -39,6 +44,15 @@ pub(in crate::arm) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
         ("managedClusters", _) => clusters::list(request),
         ("managedClusters/listClusterUserCredential", _) => clusters::credential(request, credentials::Role::User),
         ("managedClusters/listClusterAdminCredential", _) => clusters::credential(request, credentials::Role::Admin),
+        ("managedClusters/start", _) => lifecycle::start(request),
+        ("managedClusters/stop", _) => lifecycle::stop(request),
+        ("managedClusters/abort" | "managedClusters/agentPools/abort", _) => lifecycle::abort(request),
+        ("managedClusters/rotateClusterCertificates", _) => lifecycle::rotate_certificates(request),
+        ("managedClusters/rotateServiceAccountSigningKeys", _) => lifecycle::rotate_signing_keys(request),
+        ("managedClusters/resetServicePrincipalProfile", _) => lifecycle::reset_service_principal(request),
+        ("managedClusters/resetAADProfile", _) => lifecycle::reset_aad(request),
+        ("managedClusters/operations" | "managedClusters/agentPools/operations", _) => history::get(request),
+        ("managedClusters/agentPools/upgradeNodeImageVersion", _) => lifecycle::upgrade_node_image(request),
         ("managedClusters/upgradeProfiles", _) if item => clusters::upgrade_profile(request),
         ("managedClusters/agentPools", &Method::PUT) => agent_pools::put(request),
         ("managedClusters/agentPools", &Method::DELETE) => agent_pools::delete(request),
@@ -55,6 +69,11 @@ pub(in crate::arm) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
 /// The properties of a cluster have changed at the end of an operation.
 pub(in crate::arm) fn changed(world: &World, resource: &Resource) {
     clusters::reconcile(world, resource);
+}
+
+/// A step at the end of an operation on a cluster.
+pub(in crate::arm) fn ended(world: &World, resource: &Resource, step: &str) {
+    lifecycle::ended(world, resource, step);
 }
 
 /// Where an operation that begins now can be followed: of a write, its state; of anything else, its result too.
