@@ -3,6 +3,7 @@
 mod aks_clusters;
 mod aks_operations;
 mod arm_groups;
+mod arm_lists;
 mod arm_operations;
 mod arm_pipeline;
 mod arm_registries;

@@ -40,11 +40,18 @@ pub struct Error {
     pub voice: Voice,
     /// The `WWW-Authenticate` header of a 401.
     pub challenge: Option<String>,
+    /// The `Retry-After` header of a 429, in seconds.
+    pub retry_after: Option<i64>,
 }
 
 impl Error {
     fn new(status: StatusCode, voice: Voice, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), target: None, voice, challenge: None }
+        Self { status, code, message: message.into(), target: None, voice, challenge: None, retry_after: None }
+    }
+
+    /// An error of whoever speaks.
+    pub fn of(voice: Voice, status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(status, voice, code, message)
     }
 
     /// An error of ARM itself.
@@ -226,6 +233,19 @@ pub fn token_of_other_audience(audience: &str, accepted: &[&str], tenant: &str) 
         accepted.join("','")
     );
     unauthorized("InvalidAuthenticationTokenAudience", message, "The access token has been obtained for wrong audience.", tenant)
+}
+
+/// An empty rate budget.
+pub fn throttled(subscription: Option<&str>, object_id: impl std::fmt::Display, kind: &str, seconds: i64) -> Error {
+    let (code, place) = match subscription {
+        Some(subscription) => ("SubscriptionRequestsThrottled", format!("subscription '{subscription}'")),
+        // Inferred from the other.
+        None => ("TenantRequestsThrottled", "the tenant".to_owned()),
+    };
+    let message = format!(
+        "Number of '{kind}' requests for {place} actor '{object_id}' exceeded. Please try again after '{seconds}' seconds."
+    );
+    Error { retry_after: Some(seconds), ..Error::gateway(StatusCode::TOO_MANY_REQUESTS, code, message) }
 }
 
 /// No right.

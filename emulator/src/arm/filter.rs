@@ -45,6 +45,15 @@ impl Filter {
         Self::parse(text, &GROUP_PROPERTIES)
     }
 
+    /// The one type that it lets through, if it asks for one.
+    pub(super) fn only_type(&self) -> Option<&str> {
+        let [conditions] = self.0.as_slice() else { return None };
+        conditions.iter().find_map(|condition| match condition {
+            Condition::Equals { property, value, negated: false } if property == "resourcetype" => Some(value.as_str()),
+            _ => None,
+        })
+    }
+
     fn parse(text: &str, properties: &[&str]) -> Option<Self> {
         let mut tokens = tokens(text)?.into_iter().peekable();
         let mut alternatives = vec![Vec::new()];

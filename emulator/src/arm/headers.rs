@@ -1,28 +1,33 @@
 //! The headers that every ARM answer carries: caching, request ids, rate budgets, who failed.
-//! Source: the ARM resource provider contract and Azure's documentation of request limits ("Understand how Azure Resource Manager
-//! throttles requests": a token bucket per subscription, principal and kind, and one of fifteen times its size beside it).
+//! Source: the ARM resource provider contract and Azure's documentation of request limits; which of them whose answers carry is
+//! what recorded traffic shows.
 
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, DATE, EXPIRES, PRAGMA, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, DATE, EXPIRES, PRAGMA, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::error::Voice;
-use crate::kernel::principal::Caller;
+use super::store::{Left, Spending};
 use crate::world::World;
+
+/// How many headers an answer has, about.
+const USUAL: usize = 24;
 
 /// What the headers of an answer depend on besides the answer itself.
 #[derive(Debug)]
-pub struct Context {
-    /// The verb.
-    pub method: Method,
+pub struct Context<'a> {
     /// The request's headers.
-    pub headers: HeaderMap,
-    /// The subscription, if the path names one.
-    pub subscription: Option<String>,
-    /// The caller, if it is known.
-    pub caller: Option<Caller>,
+    pub headers: &'a HeaderMap,
+    /// The caller's object id, if it is known.
+    pub caller: Option<Uuid>,
+    /// What is left of the budgets that the request was taken from.
+    pub left: Option<Left>,
 }
 
 /// An answer before its headers.
@@ -39,42 +44,57 @@ pub struct Answer {
 }
 
 /// The answer with all its headers.
-pub fn stamp(world: &World, context: &Context, answer: Answer) -> Response<Body> {
+pub fn stamp(world: &World, context: &Context<'_>, answer: Answer) -> Response<Body> {
     let text = answer.body.as_ref().map(|body| spell(body, answer.voice)).unwrap_or_default();
-    let failed = answer.status.is_client_error() && answer.voice == Voice::Gateway;
-    let mut response = Response::new(Body::from(text.clone()));
-    *response.status_mut() = answer.status;
-    let mut put = |name: HeaderName, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            response.headers_mut().insert(name, value);
-        }
-    };
-    put(CACHE_CONTROL, "no-cache");
-    put(PRAGMA, "no-cache");
-    put(EXPIRES, "-1");
-    put(CONTENT_LENGTH, &text.len().to_string());
-    put(DATE, &world.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+    let now = world.clock.now();
+    let date = Offset::UTC.to_datetime(now);
+    let mut headers = HeaderMap::with_capacity(USUAL);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    headers.insert(EXPIRES, HeaderValue::from_static("-1"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
+    put(&mut headers, DATE, &http_date(date));
     if !text.is_empty() {
         let plain = answer.voice == Voice::Cluster;
-        put(CONTENT_TYPE, if plain { "application/json" } else { "application/json; charset=utf-8" });
+        let kind = if plain { "application/json" } else { "application/json; charset=utf-8" };
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     }
-    put(HeaderName::from_static("strict-transport-security"), "max-age=31536000; includeSubDomains");
-    put(HeaderName::from_static("x-content-type-options"), "nosniff");
-    put(HeaderName::from_static("x-cache"), "CONFIG_NOCACHE");
-    identify(world, context, answer.voice, &mut put);
-    budgets(world, context, &mut put);
-    if failed {
-        put(HeaderName::from_static("x-ms-failure-cause"), "gateway");
+    headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(HeaderName::from_static("x-cache"), HeaderValue::from_static("CONFIG_NOCACHE"));
+    identify(world, context, answer.voice, date, &mut headers);
+    if let Some(left) = context.left {
+        budgets(left, &mut headers);
     }
-    for (name, value) in &answer.headers {
-        put(name.clone(), value);
+    if answer.status.is_client_error() && answer.voice == Voice::Gateway {
+        headers.insert(HeaderName::from_static("x-ms-failure-cause"), HeaderValue::from_static("gateway"));
     }
+    for (name, value) in answer.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.append(name, value);
+        }
+    }
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = headers;
     response
 }
 
-/// The headers of an error of its own: the challenge of a 401.
-pub fn challenge(challenge: Option<String>) -> Vec<(HeaderName, String)> {
-    challenge.map(|challenge| (WWW_AUTHENTICATE, challenge)).into_iter().collect()
+fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// RFC 9110's date.
+fn http_date(date: DateTime) -> String {
+    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let position = |number: i8| usize::try_from(number - 1).unwrap_or_default();
+    let day = DAYS[position(date.weekday().to_monday_one_offset()) % 7];
+    let month = MONTHS[position(date.month()) % 12];
+    let (hour, minute, second) = (date.hour(), date.minute(), date.second());
+    format!("{day}, {:02} {month} {:04} {hour:02}:{minute:02}:{second:02} GMT", date.day(), date.year())
 }
 
 /// Compact JSON; Container Service's provider indents by one blank, with one more before every line.
@@ -90,53 +110,70 @@ fn spell(body: &Value, voice: Voice) -> String {
     String::from_utf8_lossy(&text).replace('\n', "\n ")
 }
 
-fn identify(world: &World, context: &Context, voice: Voice, put: &mut impl FnMut(HeaderName, &str)) {
-    let now = world.clock.now();
-    let own = world.ids.uuid();
-    let header = |name: &str| context.headers.get(name).and_then(|value| value.to_str().ok());
+/// Who is who: a provider's answer has a request id of its own, ARM's own answers have that of the route.
+fn identify(world: &World, context: &Context<'_>, voice: Voice, date: DateTime, headers: &mut HeaderMap) {
+    let own = world.ids.trace();
     let of_provider = !matches!(voice, Voice::Gateway | Voice::Routing);
-    let request_id = if of_provider { world.ids.uuid() } else { own };
-    put(HeaderName::from_static("x-ms-request-id"), &request_id.to_string());
-    let correlation = header("x-ms-correlation-request-id").map_or_else(|| own.to_string(), str::to_owned);
-    put(HeaderName::from_static("x-ms-correlation-request-id"), &correlation);
-    let routing = format!("EASTUS:{}:{own}", now.strftime("%Y%m%dT%H%M%SZ"));
-    put(HeaderName::from_static("x-ms-routing-request-id"), &routing);
-    let reference = Uuid::simple(world.ids.uuid()).to_string().to_uppercase();
-    let edge = format!("Ref A: {reference} Ref B: BL2AA2011001011 Ref C: {}", now.strftime("%Y-%m-%dT%H:%M:%SZ"));
-    put(HeaderName::from_static("x-msedge-ref"), &edge);
-    if header("x-ms-return-client-request-id").is_some_and(|wanted| wanted.eq_ignore_ascii_case("true"))
-        && let Some(id) = header("x-ms-client-request-id")
+    let request_id = if of_provider { world.ids.trace() } else { own };
+    put(headers, HeaderName::from_static("x-ms-request-id"), request_id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+    let correlation = HeaderName::from_static("x-ms-correlation-request-id");
+    match context.headers.get(&correlation) {
+        Some(given) => drop(headers.insert(correlation, given.clone())),
+        None => put(headers, correlation, own.hyphenated().encode_lower(&mut Uuid::encode_buffer())),
+    }
+    let (year, month, day) = (date.year(), date.month(), date.day());
+    let (hour, minute, second) = (date.hour(), date.minute(), date.second());
+    let routing = format!("EASTUS:{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z:{own}");
+    put(headers, HeaderName::from_static("x-ms-routing-request-id"), &routing);
+    let edge = format!(
+        "Ref A: {:X} Ref B: BL2AA2011001011 Ref C: {year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z",
+        world.ids.trace().simple()
+    );
+    put(headers, HeaderName::from_static("x-msedge-ref"), &edge);
+    let wants = context.headers.get("x-ms-return-client-request-id");
+    if wants.is_some_and(|wanted| wanted.as_bytes().eq_ignore_ascii_case(b"true"))
+        && let Some(id) = context.headers.get("x-ms-client-request-id")
     {
-        put(HeaderName::from_static("x-ms-client-request-id"), id);
+        headers.insert(HeaderName::from_static("x-ms-client-request-id"), id.clone());
     }
     if of_provider
         && voice != Voice::Cluster
-        && let Some(caller) = &context.caller
+        && let Some(caller) = context.caller
     {
-        let tenant = world.directory.tenant.id;
-        let value = format!("tenantId={tenant},objectId={}/eastus/{}", caller.object_id, world.ids.uuid());
-        put(HeaderName::from_static("x-ms-operation-identifier"), &value);
+        let value = format!("tenantId={},objectId={caller}/eastus/{}", world.directory.tenant.id, world.ids.trace());
+        put(headers, HeaderName::from_static("x-ms-operation-identifier"), &value);
     }
 }
 
-fn budgets(world: &World, context: &Context, put: &mut impl FnMut(HeaderName, &str)) {
-    let Some(caller) = &context.caller else { return };
-    let (kind, full, per_second) = match context.method {
-        Method::GET | Method::HEAD => ("reads", 250, 25),
-        Method::DELETE => ("deletes", 200, 10),
-        _ => ("writes", 200, 10),
-    };
-    let now = world.clock.now();
-    let place = context.subscription.as_deref().unwrap_or("tenant");
-    let left = world.arm.spend(&format!("{place} {}", caller.object_id), kind, full, per_second, now);
-    if context.subscription.is_none() {
-        let name = format!("x-ms-ratelimit-remaining-tenant-{kind}");
-        return HeaderName::try_from(name).map_or((), |name| put(name, &left.to_string()));
-    }
-    let all = world.arm.spend(place, kind, full * 15, per_second * 15, now);
-    for (name, left) in [("", left), ("global-", all)] {
-        if let Ok(name) = HeaderName::try_from(format!("x-ms-ratelimit-remaining-subscription-{name}{kind}")) {
-            put(name, &left.to_string());
+fn budgets(left: Left, headers: &mut HeaderMap) {
+    let (own, shared) = match (left.spending, left.shared.is_some()) {
+        (Spending::Reads, true) => {
+            ("x-ms-ratelimit-remaining-subscription-reads", "x-ms-ratelimit-remaining-subscription-global-reads")
         }
+        (Spending::Writes, true) => {
+            ("x-ms-ratelimit-remaining-subscription-writes", "x-ms-ratelimit-remaining-subscription-global-writes")
+        }
+        (Spending::Deletes, true) => {
+            ("x-ms-ratelimit-remaining-subscription-deletes", "x-ms-ratelimit-remaining-subscription-global-deletes")
+        }
+        (Spending::Reads, false) => ("x-ms-ratelimit-remaining-tenant-reads", ""),
+        (Spending::Writes, false) => ("x-ms-ratelimit-remaining-tenant-writes", ""),
+        (Spending::Deletes, false) => ("x-ms-ratelimit-remaining-tenant-deletes", ""),
+    };
+    headers.insert(HeaderName::from_static(own), HeaderValue::from(left.own));
+    if let Some(left) = left.shared {
+        headers.insert(HeaderName::from_static(shared), HeaderValue::from(left));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_http() {
+        let at = |second| Offset::UTC.to_datetime(jiff::Timestamp::from_second(second).expect("in range"));
+        assert_eq!(http_date(at(784_111_777)), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(http_date(at(1_793_606_400)), "Mon, 02 Nov 2026 08:00:00 GMT");
     }
 }

@@ -11,6 +11,8 @@ mod filter;
 mod headers;
 mod metadata;
 mod operation;
+mod page;
+mod precondition;
 mod providers;
 pub mod request;
 pub mod store;
@@ -19,7 +21,7 @@ mod validate;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, Method, Response, StatusCode};
 use axum::{Extension, Router};
 use jiff::Timestamp;
@@ -37,6 +39,7 @@ use catalog::Known;
 use error::{Error, Voice};
 use headers::{Answer, Context};
 use request::{Query, Target};
+use store::{Left, Spending};
 
 /// A body may be this large.
 const BODY_AT_MOST: usize = 4 * 1024 * 1024;
@@ -89,29 +92,26 @@ async fn serve(
 
 /// The pipeline.
 fn answer(world: &World, conn: &Conn, raw: Raw) -> Response<Body> {
-    let mut context = Context { method: raw.method.clone(), headers: raw.headers.clone(), subscription: None, caller: None };
+    let mut context = Context { headers: &raw.headers, caller: None, left: None };
     let outcome = run(world, conn, &raw, &mut context);
-    let mut answer = outcome.unwrap_or_else(|error| {
-        let body = Some(error.body());
-        Answer { status: error.status, body, headers: headers::challenge(error.challenge), voice: error.voice }
-    });
+    let mut answer = outcome.unwrap_or_else(Answer::from);
     if raw.method == Method::HEAD {
         answer.body = None;
     }
     headers::stamp(world, &context, answer)
 }
 
-fn run(world: &World, conn: &Conn, raw: &Raw, context: &mut Context) -> Result<Answer, Error> {
+fn run(world: &World, conn: &Conn, raw: &Raw, context: &mut Context<'_>) -> Result<Answer, Error> {
     if let Some(answer) = metadata::answer(world, conn, raw) {
         return Ok(answer);
     }
     operation::finish(world);
     let target = Target::parse(&raw.method, &raw.path)?;
     let versioned = version(target, &raw.query)?;
-    let tenant = subscribed(world, &versioned)?;
-    context.subscription = versioned.target.id.subscription().map(str::to_lowercase);
-    let caller = authenticate(world, raw, &tenant)?;
-    context.caller = Some(caller.clone());
+    let subscribed = subscribed(world, &versioned)?;
+    let caller = authenticate(world, raw, &subscribed.tenant)?;
+    context.caller = Some(caller.object_id);
+    context.left = Some(throttle(world, &raw.method, &subscribed, &caller)?);
     let typed = settle(world, raw, versioned)?;
     let mut request = permit(world, conn, raw, typed, caller)?;
     request.group_exists()?;
@@ -134,12 +134,18 @@ fn version(target: Target, query: &Query) -> Result<Versioned, Error> {
     Ok(Versioned { target, version: version.to_owned() })
 }
 
-/// Checks the subscription and says which tenant to name in a challenge: the subscription's, or none.
-fn subscribed(world: &World, versioned: &Versioned) -> Result<String, Error> {
-    let Some(id) = versioned.target.id.subscription() else { return Ok(String::new()) };
+/// A subscription that exists, or none because none is named.
+struct Subscribed {
+    id: Option<Uuid>,
+    /// Which tenant to name in a challenge: the subscription's, or none.
+    tenant: String,
+}
+
+fn subscribed(world: &World, versioned: &Versioned) -> Result<Subscribed, Error> {
+    let Some(id) = versioned.target.id.subscription() else { return Ok(Subscribed { id: None, tenant: String::new() }) };
     let parsed = Uuid::try_parse(id).ok().filter(|_| id.len() == 36).ok_or_else(|| error::invalid_subscription_id(id))?;
     world.arm.subscription(parsed).ok_or_else(|| error::subscription_not_found(id))?;
-    Ok(world.directory.tenant.id.to_string())
+    Ok(Subscribed { id: Some(parsed), tenant: world.directory.tenant.id.to_string() })
 }
 
 fn authenticate(world: &World, raw: &Raw, tenant: &str) -> Result<Caller, Error> {
@@ -157,6 +163,20 @@ fn authenticate(world: &World, raw: &Raw, tenant: &str) -> Result<Caller, Error>
         return Err(error::token_of_other_audience(&claims.audience, &AUDIENCES, tenant));
     }
     token::caller(world, &claims).ok_or_else(|| error::token_invalid(tenant))
+}
+
+/// Counts the request; refuses it if the budget is empty and the world was told to.
+fn throttle(world: &World, method: &Method, subscribed: &Subscribed, caller: &Caller) -> Result<Left, Error> {
+    let spending = match *method {
+        Method::GET | Method::HEAD => Spending::Reads,
+        Method::DELETE => Spending::Deletes,
+        _ => Spending::Writes,
+    };
+    let spent = world.arm.budgets.spend(subscribed.id, caller.object_id, spending, world.clock.now());
+    spent.map_err(|seconds| {
+        let subscription = subscribed.id.map(|id| id.to_string());
+        error::throttled(subscription.as_deref(), caller.object_id, spending.singular(), seconds)
+    })
 }
 
 /// A target whose type and version exist, and whose verb the type has.
@@ -182,7 +202,10 @@ struct Request<'a> {
     world: &'a World,
     conn: &'a Conn,
     method: &'a Method,
+    /// The path as it was written.
+    path: &'a str,
     query: &'a Query,
+    headers: &'a HeaderMap,
     target: Target,
     known: Known,
     /// The api-version, in lower case: versions are dates, so that texts compare by age.
@@ -220,7 +243,9 @@ fn permit<'a>(world: &'a World, conn: &'a Conn, raw: &'a Raw, typed: Typed, call
         world,
         conn,
         method: &raw.method,
+        path: &raw.path,
         query: &raw.query,
+        headers: &raw.headers,
         target,
         known,
         version: version.to_ascii_lowercase(),
@@ -283,6 +308,15 @@ impl Request<'_> {
             path.push_str(&format!("/{kind}/{name}"));
         }
         ResourceId::new(&path)
+    }
+}
+
+impl From<Error> for Answer {
+    fn from(error: Error) -> Self {
+        let body = Some(error.body());
+        let retry = error.retry_after.map(|seconds| (RETRY_AFTER, seconds.to_string()));
+        let challenge = error.challenge.map(|challenge| (WWW_AUTHENTICATE, challenge));
+        Self { status: error.status, body, headers: challenge.into_iter().chain(retry).collect(), voice: error.voice }
     }
 }
 

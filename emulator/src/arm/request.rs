@@ -122,27 +122,38 @@ impl Target {
 
 /// A query string, decoded. Keys are compared in any case.
 #[derive(Clone, Debug, Default)]
-pub struct Query(Vec<(String, String)>);
+pub struct Query {
+    raw: String,
+    pairs: Vec<(String, String)>,
+}
 
 impl Query {
     /// Parses a raw query.
     pub fn parse(raw: &str) -> Self {
-        Self(form_urlencoded::parse(raw.as_bytes()).into_owned().collect())
+        Self { pairs: form_urlencoded::parse(raw.as_bytes()).into_owned().collect(), raw: raw.to_owned() }
     }
 
     /// A value by its key.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(key)).map(|(_, value)| value.as_str())
+        self.pairs.iter().find(|(known, _)| known.eq_ignore_ascii_case(key)).map(|(_, value)| value.as_str())
+    }
+
+    /// The query as it was written, with one key set to another value.
+    pub fn with(&self, key: &str, value: &str) -> String {
+        let is_other = |pair: &&str| {
+            let mut parsed = form_urlencoded::parse(pair.as_bytes());
+            parsed.next().is_some_and(|(known, _)| !known.eq_ignore_ascii_case(key))
+        };
+        let mut query: String = self.raw.split('&').filter(is_other).flat_map(|pair| [pair, "&"]).collect();
+        query.extend(form_urlencoded::byte_serialize(key.as_bytes()));
+        query.push('=');
+        query.extend(form_urlencoded::byte_serialize(value.as_bytes()));
+        query
     }
 
     /// The `$filter`, unless it is empty.
     pub fn filter(&self) -> Option<&str> {
         self.get("$filter").map(str::trim).filter(|filter| !filter.is_empty())
-    }
-
-    /// The `$top`: how many may be listed at most; what is no number limits nothing.
-    pub fn top(&self) -> usize {
-        self.get("$top").and_then(|top| top.parse().ok()).unwrap_or(usize::MAX)
     }
 }
 
@@ -216,5 +227,8 @@ mod tests {
         assert_eq!(query.get("api-version"), Some("1"));
         assert_eq!(query.filter(), Some("roleName eq 'x'"));
         assert_eq!(query.get("empty"), Some(""));
+        let next = query.with("$skiptoken", "a/b");
+        assert_eq!(next, "Api-Version=1&$filter=roleName%20eq+%27x%27&empty&%24skiptoken=a%2Fb");
+        assert_eq!(Query::parse(&next).with("$skipToken", "c"), next.replace("%24skiptoken=a%2Fb", "%24skipToken=c"));
     }
 }

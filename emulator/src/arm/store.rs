@@ -3,9 +3,11 @@
 //! Resources are keyed by their id in lower case, so that what lies in a group or a subscription is one range, and a second
 //! index by type keeps the cost of a list independent of everything else.
 
+mod budget;
 mod operations;
+mod page;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -18,7 +20,10 @@ use crate::kernel::resource_id::ResourceId;
 use crate::world::Seed;
 
 use operations::Operations;
+
+pub use budget::{Budgets, Left, Spending};
 pub use operations::{Ending, Fault, Operation, Timing};
+pub use page::{Page, Window};
 
 /// A subscription.
 #[derive(Clone, Debug)]
@@ -156,6 +161,8 @@ pub struct Store {
     pub writing: Mutex<()>,
     /// How long operations take, and which of them fail.
     pub timing: RwLock<Timing>,
+    /// What callers may still ask for.
+    pub budgets: Budgets,
 }
 
 #[derive(Debug, Default)]
@@ -165,8 +172,6 @@ struct Inner {
     resources: BTreeMap<String, Arc<Resource>>,
     by_type: BTreeSet<(String, String)>,
     operations: Operations,
-    /// What is left of each rate budget, in thousandths, and when it was counted.
-    budgets: HashMap<(String, &'static str), (i64, Timestamp)>,
 }
 
 impl Store {
@@ -261,31 +266,5 @@ impl Store {
             .take_while(|(other, key)| *other == kind && key.starts_with(&prefix))
             .filter_map(|(_, key)| inner.resources.get(key).cloned())
             .collect()
-    }
-
-    /// Takes one from a budget that refills with time, and says what is left. Nothing is ever refused for lack of it.
-    pub fn spend(&self, holder: &str, kind: &'static str, full: i64, per_second: i64, now: Timestamp) -> i64 {
-        let mut inner = self.inner.write();
-        let (left, since) = inner.budgets.entry((holder.to_owned(), kind)).or_insert((full * 1000, now));
-        let refill = now.duration_since(*since).as_millis() * i128::from(per_second);
-        let refilled = (*left).saturating_add(i64::try_from(refill).unwrap_or(i64::MAX)).min(full * 1000);
-        *left = (refilled - 1000).max(0);
-        *since = now;
-        *left / 1000
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_budget_falls_and_refills() {
-        let store = Store::default();
-        let at = |second| Timestamp::from_second(second).expect("in range");
-        assert_eq!(store.spend("a", "reads", 250, 25, at(0)), 249);
-        assert_eq!(store.spend("a", "reads", 250, 25, at(0)), 248);
-        assert_eq!(store.spend("b", "reads", 250, 25, at(0)), 249);
-        assert_eq!(store.spend("a", "reads", 250, 25, at(60)), 249);
     }
 }

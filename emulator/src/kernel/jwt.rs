@@ -1,8 +1,11 @@
 //! The signing key of the emulated world, and JSON Web Tokens (RFC 7519) signed and verified with it by RS256.
 //!
-//! Times in a token are judged by whoever reads it, with the world's clock.
+//! Times in a token are judged by whoever reads it, with the world's clock. A signature is verified once per token: what was
+//! found is remembered for the last [`REMEMBERED`] tokens, by their hash. A signature cannot become wrong, so nothing is ever
+//! forgotten for another reason than room.
 
-use std::sync::OnceLock;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::digest;
 use aws_lc_rs::encoding::AsDer;
@@ -10,12 +13,41 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use parking_lot::RwLock;
 use serde_json::Value;
+
+/// How many tokens are remembered at most.
+const REMEMBERED: usize = 1024;
+
+/// SHA-256.
+type Hash = [u8; 32];
 
 /// An RSA key that is made once, on first use or ahead of it by [`SigningKey::prepare`]: making one takes 20 to 200 ms.
 #[derive(Debug, Default)]
 pub struct SigningKey {
     made: OnceLock<Made>,
+    verified: RwLock<Memory>,
+}
+
+/// Claims of tokens whose signature was found to be ours, and in which order they came.
+#[derive(Debug, Default)]
+struct Memory {
+    claims: HashMap<Hash, Arc<Value>>,
+    order: VecDeque<Hash>,
+}
+
+impl Memory {
+    fn put(&mut self, hash: Hash, claims: Arc<Value>) {
+        if self.claims.insert(hash, claims).is_some() {
+            return;
+        }
+        self.order.push_back(hash);
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.claims.remove(&oldest);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -80,7 +112,18 @@ impl SigningKey {
     }
 
     /// The claims of a token that was signed with this key.
-    pub fn verify(&self, token: &str) -> Result<Value, Unacceptable> {
+    pub fn verify(&self, token: &str) -> Result<Arc<Value>, Unacceptable> {
+        let mut hash = Hash::default();
+        hash.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
+        if let Some(claims) = self.verified.read().claims.get(&hash) {
+            return Ok(claims.clone());
+        }
+        let claims = Arc::new(self.verify_signature(token)?);
+        self.verified.write().put(hash, claims.clone());
+        Ok(claims)
+    }
+
+    fn verify_signature(&self, token: &str) -> Result<Value, Unacceptable> {
         let (signed, signature) = token.rsplit_once('.').ok_or(Unacceptable::Malformed)?;
         let (header, claims) = decode(token)?;
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| Unacceptable::Malformed)?;
@@ -121,12 +164,28 @@ mod tests {
         let (ours, theirs) = (SigningKey::default(), SigningKey::default());
         let header = json!({ "typ": "JWT", "alg": "RS256" });
         let token = ours.sign(&header, &json!({ "sub": "me" }));
-        assert_eq!(ours.verify(&token), Ok(json!({ "sub": "me" })));
+        for _ in 0..2 {
+            assert_eq!(ours.verify(&token), Ok(Arc::new(json!({ "sub": "me" }))), "verified and then remembered");
+        }
+        assert_eq!(ours.verify(&format!("{token}x")), Err(Unacceptable::Malformed), "another token has another hash");
         assert_eq!(theirs.verify(&token), Err(Unacceptable::Signature));
         let unsigned = format!("{}.{}.", part(&json!({ "alg": "none" })), part(&json!({ "sub": "me" })));
         assert_eq!(ours.verify(&unsigned), Err(Unacceptable::Signature));
         for garbage in ["", "a", "a.b.c", "....", "e30.e30"] {
             assert_eq!(ours.verify(garbage), Err(Unacceptable::Malformed), "{garbage:?}");
         }
+    }
+
+    #[test]
+    fn the_memory_of_tokens_is_bounded() {
+        let mut memory = Memory::default();
+        for number in 0..u32::try_from(REMEMBERED + 10).expect("small") {
+            let mut hash = Hash::default();
+            hash[..4].copy_from_slice(&number.to_be_bytes());
+            memory.put(hash, Arc::new(json!(number)));
+            memory.put(hash, Arc::new(json!(number)));
+        }
+        assert_eq!((memory.claims.len(), memory.order.len()), (REMEMBERED, REMEMBERED));
+        assert!(!memory.claims.contains_key(&Hash::default()), "the oldest goes first");
     }
 }

@@ -186,19 +186,29 @@ fn resources(request: &Request<'_>) -> Result<Answer, Error> {
         None => None,
     };
     let expand = request.query.get("$expand").unwrap_or_default().to_ascii_lowercase();
-    let all = request.world.arm.resources_below(&scope);
-    let shown = all.iter().filter(|resource| resource.location.is_some()).filter(|resource| {
-        let subject = Subject {
-            kind: &resource.resource_type,
-            name: resource.name(),
-            location: resource.location.as_deref().unwrap_or_default(),
-            group: resource.id.group().unwrap_or_default(),
-            principal_id: resource.identity.as_ref().and_then(|identity| identity["principalId"].as_str()).unwrap_or_default(),
-            tags: resource.tags.as_ref(),
-        };
-        filter.as_ref().is_none_or(|filter| filter.accepts(&subject))
-    });
-    Ok(list(shown.take(request.query.top()).map(|resource| resource_row(request, resource, &expand)).collect()))
+    let wanted = |resource: &Resource| {
+        resource.location.is_some() && filter.as_ref().is_none_or(|filter| filter.accepts(&subject(resource)))
+    };
+    let window = request.window(&scope)?;
+    let arm = &request.world.arm;
+    // A list of one type is a range of its own, so that what else there is does not matter.
+    let page = match filter.as_ref().and_then(Filter::only_type) {
+        Some(kind) => arm.page_of_type(kind, &scope, &window, wanted),
+        None => arm.page_below(&scope, &window, wanted),
+    };
+    Ok(ok(request.paged(page, |resource| resource_row(request, resource, &expand))))
+}
+
+/// A resource, as filters ask about it.
+fn subject(resource: &Resource) -> Subject<'_> {
+    Subject {
+        kind: &resource.resource_type,
+        name: resource.name(),
+        location: resource.location.as_deref().unwrap_or_default(),
+        group: resource.id.group().unwrap_or_default(),
+        principal_id: resource.identity.as_ref().and_then(|identity| identity["principalId"].as_str()).unwrap_or_default(),
+        tags: resource.tags.as_ref(),
+    }
 }
 
 fn resource_row(request: &Request<'_>, resource: &Resource, expand: &str) -> Value {
@@ -233,12 +243,13 @@ fn groups(request: &Request<'_>) -> Result<Answer, Error> {
         Some(text) => Some(Filter::of_groups(text).ok_or_else(|| error::invalid_filter(text))?),
         None => None,
     };
-    let all = request.world.arm.groups(&request.target.owner());
-    let shown = all.iter().filter(|group| {
+    let scope = request.target.owner();
+    let wanted = |group: &Group| {
         let subject = Subject { tags: group.tags.as_ref(), ..Subject::default() };
         filter.as_ref().is_none_or(|filter| filter.accepts(&subject))
-    });
-    Ok(list(shown.take(request.query.top()).map(|group| group_body(request, group)).collect()))
+    };
+    let page = request.world.arm.page_of_groups(&scope, &request.window(&scope)?, wanted);
+    Ok(ok(request.paged(page, |group| group_body(request, group))))
 }
 
 fn group_body(request: &Request<'_>, group: &Group) -> Value {
