@@ -75,6 +75,26 @@ sign_in() {
     prints "$AZURE_SUBSCRIPTION_ID"
 }
 
+# sign_in_as NAME: a second caller beside the first, in a profile of its own; `as NAME az …` runs a command as that one.
+sign_in_as() {
+  local secret="azlet~$1~secret" id
+  case $1 in
+    owner) id=0a210000-0000-4000-8000-0000000000a1 ;;
+    contributor) id=0a210000-0000-4000-8000-0000000000a2 ;;
+    reader) id=0a210000-0000-4000-8000-0000000000a3 ;;
+    nobody) id=0a210000-0000-4000-8000-0000000000a4 ;;
+  esac
+  step "sign in as $1" as "$1" az login --service-principal -u "$id" -p "$secret" --tenant "$AZURE_TENANT_ID" \
+    --allow-no-subscriptions
+    succeeds
+    prints "$AZURE_TENANT_ID"
+}
+as() { # as NAME COMMAND…
+  local name=$1
+  shift
+  AZURE_CONFIG_DIR="$HOME/azure-$name" "$@"
+}
+
 # pass_time DURATION: the emulated time goes forward.
 pass_time() {
   step "let $1 of emulated time pass" curl --silent --show-error --fail --noproxy '*' -H 'content-type: application/json' \
