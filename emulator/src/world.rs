@@ -14,6 +14,7 @@ use crate::kernel::access::Access;
 use crate::kernel::clock::Clock;
 use crate::kernel::ids::Ids;
 use crate::kernel::jwt::SigningKey;
+use crate::kernel::settings::Settings;
 use crate::kernel::timeline::Timeline;
 use crate::kube::store::{Due as KubeDue, Store as Clusters};
 
@@ -34,7 +35,9 @@ pub struct World {
     /// What it began with.
     pub seed: Seed,
     /// The time.
-    pub clock: Clock,
+    pub clock: Arc<Clock>,
+    /// Delays that a test may ask for.
+    pub settings: Arc<Settings>,
     /// Where identifiers come from.
     pub ids: Ids,
     /// What happens later.
@@ -59,13 +62,16 @@ impl World {
     /// A world as the seed describes it.
     pub fn new(seed: Seed, clock: Clock, ids: Ids, signing_key: Arc<SigningKey>, ca_pem: Arc<str>) -> Arc<Self> {
         let directory = Directory::new(seed.tenant());
+        let clock = Arc::new(clock);
+        let settings = Arc::new(Settings::new(seed.settings));
         let world = Self {
+            access: Access::new(clock.clone(), settings.clone()),
             clock,
+            settings,
             ids,
             timeline: Timeline::default(),
             signing_key,
             ca_pem,
-            access: Access::default(),
             directory,
             arm: Resources::default(),
             acr: Registries::default(),

@@ -41,18 +41,8 @@ impl Azlet {
         let role = world.access.roles().into_iter().find(|known| known.role_name == role).expect("a built-in role").id;
         let principal = world.directory.principal(principal_id).expect("a principal");
         let (name, now) = (world.ids.uuid(), world.clock.now());
-        let assignment = RoleAssignment {
-            name,
-            scope: ResourceId::new(scope),
-            role,
-            principal_id,
-            principal_kind: principal.principal_kind(),
-            description: None,
-            created_on: now,
-            updated_on: now,
-            created_by: principal_id,
-            updated_by: principal_id,
-        };
+        let to = (principal_id, principal.principal_kind());
+        let assignment = RoleAssignment::new(name, ResourceId::new(scope), role, to, (principal_id, now));
         world.access.put_assignment(assignment).expect("no such assignment yet");
         name
     }

@@ -4,6 +4,7 @@
 pub mod due;
 mod operations;
 mod principals;
+mod settings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,7 @@ pub fn router(universe: Arc<Universe>) -> Router {
         .route("/_azlet/clock", get(clock).post(advance))
         .route("/_azlet/operations", get(operations::get).post(operations::set))
         .route("/_azlet/principals", post(principals::put))
+        .route("/_azlet/settings", get(settings::get).post(settings::set))
         .fallback(not_served)
         .merge(imds::router())
 }
@@ -90,8 +92,8 @@ async fn advance(Extension(world): Extension<Arc<World>>, body: Result<Json<Adva
 
 async fn not_served(uri: Uri) -> Response {
     let message = format!(
-        "the control API has no {}; it has /_azlet/health, /_azlet/ca.pem, /_azlet/reset, /_azlet/clock, /_azlet/operations and \
-         /_azlet/principals",
+        "the control API has no {}; it has /_azlet/health, /_azlet/ca.pem, /_azlet/reset, /_azlet/clock, /_azlet/operations, \
+         /_azlet/principals and /_azlet/settings",
         uri.path()
     );
     problem(StatusCode::NOT_FOUND, message)

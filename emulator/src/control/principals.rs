@@ -73,6 +73,12 @@ pub(super) async fn put(Extension(world): Extension<Arc<World>>, body: Result<Js
 fn kind(world: &World, new: &NewPrincipal) -> Result<Kind, String> {
     Ok(match new.kind {
         PrincipalKind::Group => Kind::Group,
+        PrincipalKind::ForeignGroup | PrincipalKind::Device => {
+            return Err(format!(
+                "a {} is no object of the directory here; put a User, Group or ServicePrincipal",
+                new.kind.as_str()
+            ));
+        }
         PrincipalKind::User => {
             let default = || format!("{}@{}", new.object_id.simple(), world.directory.tenant.domain);
             Kind::User(User {

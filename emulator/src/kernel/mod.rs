@@ -3,8 +3,10 @@
 pub mod access;
 pub mod action;
 pub mod clock;
+pub mod condition;
 pub mod ids;
 pub mod jwt;
 pub mod principal;
 pub mod resource_id;
+pub mod settings;
 pub mod timeline;

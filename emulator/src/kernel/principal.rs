@@ -12,6 +12,10 @@ pub enum PrincipalKind {
     Group,
     /// An application or a managed identity.
     ServicePrincipal,
+    /// A group of another tenant.
+    ForeignGroup,
+    /// A device.
+    Device,
 }
 
 impl PrincipalKind {
@@ -21,7 +25,19 @@ impl PrincipalKind {
             Self::User => "User",
             Self::Group => "Group",
             Self::ServicePrincipal => "ServicePrincipal",
+            Self::ForeignGroup => "ForeignGroup",
+            Self::Device => "Device",
         }
+    }
+}
+
+impl PrincipalKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::User, Self::Group, Self::ServicePrincipal, Self::ForeignGroup, Self::Device];
+
+    /// The kind that a text names, in any case.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(text))
     }
 }
 

@@ -85,6 +85,11 @@ impl ResourceId {
         Some(Self::of_group(self.subscription()?, self.group()?))
     }
 
+    /// Whether this is a management group's id.
+    pub fn is_management_group(&self) -> bool {
+        self.key.strip_prefix("/providers/microsoft.management/managementgroups/").is_some_and(|name| !name.contains('/'))
+    }
+
     /// What lies behind the last `/providers/`: namespace, and type and name segments in turn.
     fn provider_part(&self) -> Option<Vec<&str>> {
         let position = self.key.rfind("/providers/")?;
@@ -128,16 +133,21 @@ fn parent_length(key: &str) -> Option<usize> {
     if key == "/" {
         return None;
     }
-    let segments: Vec<&str> = key[1..].split('/').collect();
-    let length_of = |count: usize| segments[..count].iter().map(|segment| segment.len() + 1).sum();
-    let provider = segments.iter().rposition(|segment| *segment == "providers");
-    Some(match provider {
+    let without = |segments: usize| key.rmatch_indices('/').nth(segments - 1).map_or(0, |(slash, _)| slash);
+    Some(match last_provider(key) {
         // providers/ns/type/name/child/name2: two segments fewer, or all of it for a resource without a parent.
-        Some(position) if segments.len() > position + 4 => length_of(segments.len() - 2),
-        Some(position) => length_of(position),
-        None if segments.len() >= 2 => length_of(segments.len() - 2),
-        None => 0,
+        Some((slash, behind)) if key[behind..].matches('/').count() > 3 => without(2).max(slash),
+        Some((slash, _)) => slash,
+        None => without(2),
     })
+}
+
+/// Where the last `/providers` of a key begins and ends.
+fn last_provider(key: &str) -> Option<(usize, usize)> {
+    const PROVIDERS: &str = "/providers";
+    let whole = |slash: &usize| matches!(key.as_bytes().get(slash + PROVIDERS.len()), None | Some(b'/'));
+    let slash = key.rmatch_indices(PROVIDERS).map(|(slash, _)| slash).find(whole)?;
+    Some((slash, slash + PROVIDERS.len()))
 }
 
 impl PartialEq for ResourceId {

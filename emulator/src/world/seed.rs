@@ -1,5 +1,4 @@
-//! The world that every emulator starts with (`fixtures/world/seed.json`, documented in the README) and the built-in roles
-//! (`fixtures/roles/*.json`).
+//! The world that every emulator starts with (`fixtures/world/seed.json`, documented in the README).
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,11 +10,11 @@ use uuid::Uuid;
 
 use super::World;
 use crate::entra::store::{Credentials, Kind, PasswordCredential, Principal, ServicePrincipal, Tenant, User};
-use crate::kernel::access::{Permission, RoleAssignment, RoleDefinition, RoleKind};
+use crate::kernel::access::{ManagementGroup, RoleAssignment};
 use crate::kernel::resource_id::ResourceId;
+use crate::kernel::settings::Values as Settings;
 
 const DEFAULT_WORLD: &str = include_str!("../../../fixtures/world/seed.json");
-const BUILT_IN_ROLES: &str = include_str!("../../../fixtures/roles/built-in.json");
 
 /// What a world begins with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,6 +30,9 @@ pub struct Seed {
     /// How long ARM's long-running operations take, by action or a pattern of it: `{"*": "30s"}`. No time at all if none is set.
     #[serde(default)]
     pub operation_times: BTreeMap<String, SeedDuration>,
+    /// Delays, all zero if absent.
+    #[serde(default)]
+    pub settings: Settings,
 }
 
 /// A duration, written `90s` or `1m30s`.
@@ -107,15 +109,6 @@ pub struct SeedImage {
     pub content: String,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct BuiltInRole {
-    id: Uuid,
-    role_name: String,
-    description: String,
-    permissions: Vec<Permission>,
-}
-
 /// Why a seed could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SeedError {
@@ -166,33 +159,19 @@ impl Seed {
 /// Puts what the seed says into a new world.
 pub(super) fn plant(world: &World) {
     let now = world.clock.now();
-    for role in built_in_roles(now) {
-        world.access.put_role(role);
-    }
+    world.access.plant_management_groups(ManagementGroup {
+        name: world.directory.tenant.id.to_string(),
+        display_name: "Tenant Root Group".into(),
+        parent: None,
+        version: 1,
+        updated_on: now,
+        updated_by: None,
+    });
     for principal in &world.seed.principals {
         plant_principal(world, principal, now);
     }
     world.arm.plant(&world.seed, now);
     world.acr.plant(&world.seed, now);
-}
-
-/// The built-in roles; their ages are of no consequence, so they are as old as the world.
-fn built_in_roles(now: Timestamp) -> Vec<RoleDefinition> {
-    let roles: Vec<BuiltInRole> =
-        serde_json::from_str(BUILT_IN_ROLES).expect("fixtures/roles/built-in.json holds roles: a test reads it");
-    roles
-        .into_iter()
-        .map(|role| RoleDefinition {
-            id: role.id,
-            role_name: role.role_name,
-            description: role.description,
-            kind: RoleKind::BuiltIn,
-            permissions: role.permissions,
-            assignable_scopes: vec!["/".into()],
-            created_on: now,
-            updated_on: now,
-        })
-        .collect()
 }
 
 fn plant_principal(world: &World, seed: &SeedPrincipal, now: Timestamp) {
@@ -220,38 +199,34 @@ fn plant_principal(world: &World, seed: &SeedPrincipal, now: Timestamp) {
         created: now,
     });
     for (role_name, subscription) in seed.roles.iter().flat_map(|role| world.seed.subscriptions.iter().map(move |s| (role, s))) {
-        let Some(role) = world.access.roles().into_iter().find(|role| role.role_name.eq_ignore_ascii_case(role_name)) else {
+        let Some(role) = world.access.role_by_name(role_name) else {
             tracing::warn!(role = %role_name, principal = %seed.name, "the seed names a role that does not exist");
             continue;
         };
         let name = world.ids.named(&format!("{} {} {}", seed.object_id, role.id, subscription.id));
-        let stored = world.access.put_assignment(RoleAssignment {
-            name,
-            scope: ResourceId::of_subscription(subscription.id),
-            role: role.id,
-            principal_id: principal.object_id,
-            principal_kind: principal.principal_kind(),
-            description: None,
-            created_on: now,
-            updated_on: now,
-            created_by: principal.object_id,
-            updated_by: principal.object_id,
-        });
+        let to = (principal.object_id, principal.principal_kind());
+        let by = (principal.object_id, now);
+        let scope = ResourceId::of_subscription(subscription.id);
+        let stored = world.access.put_assignment(RoleAssignment::new(name, scope, role.id, to, by));
         debug_assert!(stored.is_ok(), "the seed gives {} the role {role_name} twice", seed.name);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::kernel::access::Access;
+    use crate::kernel::clock::{Clock, STEP_START};
 
     #[test]
     fn the_seed_and_the_roles_can_be_read() {
         let seed = Seed::default();
         assert_eq!(seed.subscriptions.len(), 2);
-        let roles = built_in_roles(Timestamp::UNIX_EPOCH);
+        let access = Access::new(Arc::new(Clock::step(STEP_START)), Arc::default());
         for role in seed.principals.iter().flat_map(|principal| &principal.roles) {
-            assert!(roles.iter().any(|known| known.role_name == *role), "{role}");
+            assert!(access.role_by_name(role).is_some(), "{role}");
         }
     }
 }

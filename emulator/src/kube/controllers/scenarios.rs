@@ -70,18 +70,8 @@ impl Scene {
 
     fn attach(&self) {
         let now = self.world.clock.now();
-        let assignment = RoleAssignment {
-            name: Uuid::from_u128(9),
-            scope: ResourceId::new(REGISTRY),
-            role: ACR_PULL,
-            principal_id: KUBELET,
-            principal_kind: PrincipalKind::ServicePrincipal,
-            description: None,
-            created_on: now,
-            updated_on: now,
-            created_by: KUBELET,
-            updated_by: KUBELET,
-        };
+        let to = (KUBELET, PrincipalKind::ServicePrincipal);
+        let assignment = RoleAssignment::new(Uuid::from_u128(9), ResourceId::new(REGISTRY), ACR_PULL, to, (KUBELET, now));
         self.world.access.put_assignment(assignment).expect("a new assignment");
     }
 

@@ -75,16 +75,8 @@ fn put(request: &Request<'_>) -> Result<Answer, Error> {
     }
     let caller = request.caller.object_id;
     let assignment = RoleAssignment {
-        name,
-        scope,
-        role,
-        principal_id,
-        principal_kind,
         description: text("description")?.map(str::to_owned),
-        created_on: request.now,
-        updated_on: request.now,
-        created_by: caller,
-        updated_by: caller,
+        ..RoleAssignment::new(name, scope, role, (principal_id, principal_kind), (caller, request.now))
     };
     match request.access().put_assignment(assignment) {
         Ok(stored) => {
@@ -96,6 +88,9 @@ fn put(request: &Request<'_>) -> Result<Answer, Error> {
             let message =
                 format!("The role assignment already exists. The ID of the existing role assignment is {}.", bare(other));
             Err(Error::provider(StatusCode::CONFLICT, "RoleAssignmentExists", message))
+        }
+        Err(AssignmentConflict::LimitReached) => {
+            Err(bad("RoleAssignmentLimitExceeded", "No more role assignments can be created"))
         }
         Err(AssignmentConflict::NameTaken) => Err(bad(
             "RoleAssignmentUpdateNotPermitted",

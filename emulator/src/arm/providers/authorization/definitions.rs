@@ -161,6 +161,8 @@ fn put(request: &Request<'_>, id: Uuid) -> Result<Answer, Error> {
         assignable_scopes: scopes,
         created_on: existing.as_ref().map_or(request.now, |role| role.created_on),
         updated_on: request.now,
+        created_by: Some(existing.as_ref().and_then(|role| role.created_by).unwrap_or(request.caller.object_id)),
+        updated_by: Some(request.caller.object_id),
     };
     request.access().put_role(role.clone());
     Ok(Answer::json(Voice::Provider, StatusCode::CREATED, shown(&role, request, existing.is_none())))
