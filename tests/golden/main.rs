@@ -10,6 +10,7 @@ mod arm_registries;
 mod arm_roles;
 mod client;
 mod control;
+mod data_types;
 mod documents;
 mod entra;
 mod entra_certificate;

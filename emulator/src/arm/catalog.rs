@@ -8,6 +8,8 @@ use include_dir::{Dir, File, include_dir};
 use serde::Deserialize;
 
 use super::error::{self, Error};
+use super::providers::data::flaw;
+use super::providers::data::shape::{Example, Shape};
 use super::request::Target;
 
 /// One provider a file: who adds a file adds a provider.
@@ -53,6 +55,10 @@ pub struct Type {
     pub extension: bool,
     #[serde(default)]
     api_versions: Vec<String>,
+    /// What it is, if it has no behaviour of its own.
+    pub data: Option<Shape>,
+    /// Bodies with which it can be shown.
+    pub example: Option<Example>,
 }
 
 /// A region.
@@ -96,8 +102,50 @@ pub fn providers() -> &'static [Provider] {
             serde_json::from_slice(file.contents())
                 .unwrap_or_else(|fault| panic!("{} is no provider: {fault}", file.path().display()))
         };
-        PROVIDERS.files().map(read).collect()
+        let mut all: Vec<Provider> = PROVIDERS.files().map(read).collect();
+        for text in ADDED.get().into_iter().flatten() {
+            // It was read once already, by `add`.
+            if let Ok(provider) = serde_json::from_str(text) {
+                join(&mut all, provider);
+            }
+        }
+        all
     })
+}
+
+/// Provider files of the user's own, as texts.
+static ADDED: OnceLock<Vec<String>> = OnceLock::new();
+
+/// Adds providers, or types to those there are, before the first request. The error says what is no provider, and why.
+pub fn add(files: Vec<(String, String)>) -> Result<(), String> {
+    for (name, text) in &files {
+        let provider: Provider = serde_json::from_str(text).map_err(|fault| format!("{name} is no provider: {fault}"))?;
+        if provider.api_versions.is_empty() && provider.types.iter().any(|kind| kind.api_versions.is_empty()) {
+            return Err(format!("{name}: a type without apiVersions needs some of its provider"));
+        }
+        for kind in &provider.types {
+            if let Some(flaw) = kind.data.as_ref().and_then(|shape| flaw(shape, kind, &provider.types)) {
+                return Err(format!("{name}: {}: {flaw}", kind.name));
+            }
+        }
+    }
+    let texts = files.into_iter().map(|(_, text)| text).collect();
+    ADDED.set(texts).map_err(|_| "providers can be added once, at the start".to_owned())
+}
+
+/// A type that is described again replaces the one there was; it keeps the api-versions of its own file.
+fn join(all: &mut Vec<Provider>, added: Provider) {
+    let Some(known) = all.iter_mut().find(|known| known.namespace.eq_ignore_ascii_case(&added.namespace)) else {
+        all.push(added);
+        return;
+    };
+    for mut kind in added.types {
+        if kind.api_versions.is_empty() {
+            kind.api_versions.clone_from(&added.api_versions);
+        }
+        known.types.retain(|old| !old.name.eq_ignore_ascii_case(&kind.name));
+        known.types.push(kind);
+    }
 }
 
 /// All regions.
@@ -194,6 +242,36 @@ mod tests {
         for region in locations() {
             assert!(region.paired.is_empty() || !region.paired.contains(' '), "{}", region.name);
         }
+    }
+
+    #[test]
+    fn a_provider_of_the_users_own_is_joined_to_those_there_are() {
+        let documents = include_str!("../../../docs/PROVIDERS.md");
+        let (_, rest) = documents.split_once("```json").expect("an example");
+        let example: Provider = serde_json::from_str(rest.split_once("```").expect("its end").0).expect("a provider");
+        let own: Provider = serde_json::from_str(
+            r#"{ "namespace": "contoso.WIDGETS", "apiVersions": ["2030-01-01"], "types": [{ "name": "Widgets", "item": "GET" }] }"#,
+        )
+        .expect("a provider");
+        let mut all = Vec::new();
+        join(&mut all, example);
+        assert_eq!(all[0].types[0].item, "GET PUT PATCH DELETE");
+        join(&mut all, own);
+        assert_eq!((all.len(), all[0].types.len()), (1, 1));
+        assert_eq!(
+            (all[0].types[0].item.as_str(), all[0].types[0].api_versions.as_slice()),
+            ("GET", &["2030-01-01".to_owned()][..])
+        );
+    }
+
+    #[test]
+    fn what_is_no_provider_is_refused() {
+        let wrong = |text: &str| add(vec![("own.json".into(), text.into())]).expect_err("no provider");
+        assert!(wrong("{").starts_with("own.json is no provider: "));
+        assert!(wrong(r#"{ "namespace": "A.B", "apiVersions": [], "types": [{ "name": "c" }] }"#).contains("apiVersions"));
+        let pattern =
+            r#"{ "namespace": "A.B", "apiVersions": ["1"], "types": [{ "name": "c", "data": { "name": { "pattern": "(" } } }] }"#;
+        assert_eq!(wrong(pattern), "own.json: c: the pattern ( cannot be compiled");
     }
 
     #[test]

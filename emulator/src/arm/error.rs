@@ -36,6 +36,8 @@ pub struct Error {
     pub message: String,
     /// The parameter that was wrong, where the service names it.
     pub target: Option<String>,
+    /// Further errors, where the service lists them, be it an empty list.
+    pub details: Option<Value>,
     /// Who speaks.
     pub voice: Voice,
     /// The `WWW-Authenticate` header of a 401.
@@ -46,7 +48,7 @@ pub struct Error {
 
 impl Error {
     fn new(status: StatusCode, voice: Voice, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), target: None, voice, challenge: None, retry_after: None }
+        Self { status, code, message: message.into(), target: None, details: None, voice, challenge: None, retry_after: None }
     }
 
     /// An error of whoever speaks.
@@ -95,6 +97,9 @@ impl Error {
             Voice::Gateway | Voice::Provider | Voice::Registry => {
                 if let Some(target) = &self.target {
                     error["target"] = json!(target);
+                }
+                if let Some(details) = &self.details {
+                    error["details"] = details.clone();
                 }
                 match self.voice {
                     Voice::Registry => json!({ "error": error, "status": "Failed" }),

@@ -47,6 +47,9 @@ struct StartArguments {
     /// A world to begin with, instead of the built-in one.
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
+    /// A folder of provider files (docs/PROVIDERS.md): resource types of your own.
+    #[arg(long, value_name = "FOLDER")]
+    providers: Option<PathBuf>,
     /// What identifiers and generated secrets are derived from.
     #[arg(long, value_name = "TEXT", default_value = "azlet")]
     id_seed: String,
@@ -116,6 +119,9 @@ pub enum Failure {
     /// The seed could not be read.
     #[error(transparent)]
     Seed(#[from] crate::world::SeedError),
+    /// A provider file is none.
+    #[error("{0}")]
+    Providers(String),
     /// The principal is not in the seed.
     #[error("the seed world has no service principal {name:?}; it has {known}")]
     UnknownPrincipal {

@@ -1,8 +1,10 @@
 //! Starting an emulator as the command line says.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::{Failure, PaceArgument, StartArguments};
+use crate::arm::catalog;
 use crate::front::{Emulator, Options};
 use crate::kernel::clock::{Clock, STEP_START};
 use crate::kernel::ids::Ids;
@@ -10,6 +12,9 @@ use crate::world::Seed;
 
 /// Starts an emulator; without an address it takes a free loopback port.
 pub(super) async fn start(arguments: &StartArguments) -> Result<Emulator, Failure> {
+    if let Some(folder) = &arguments.providers {
+        catalog::add(provider_files(folder)?).map_err(Failure::Providers)?;
+    }
     let seed = arguments.seed.as_deref().map(Seed::from_file).transpose()?.unwrap_or_default();
     let clock = match arguments.clock {
         PaceArgument::Real => Clock::real(),
@@ -19,6 +24,20 @@ pub(super) async fn start(arguments: &StartArguments) -> Result<Emulator, Failur
     let listen = arguments.listen.unwrap_or(defaults.listen);
     let options = Options { listen, seed, clock, ids: Ids::new(&arguments.id_seed), ..defaults };
     launch(options).await
+}
+
+/// The JSON files of a folder, by name.
+fn provider_files(folder: &Path) -> Result<Vec<(String, String)>, Failure> {
+    let fault = |path: &Path| {
+        let path = path.display().to_string();
+        move |source| Failure::File { path, source }
+    };
+    let entries = std::fs::read_dir(folder).map_err(fault(folder))?;
+    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    paths.sort();
+    let read = |path: &std::path::PathBuf| Ok((path.display().to_string(), std::fs::read_to_string(path).map_err(fault(path))?));
+    paths.iter().map(read).collect()
 }
 
 /// Starts an emulator whose time stands still, on a free port.

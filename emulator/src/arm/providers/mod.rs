@@ -3,7 +3,9 @@
 mod authorization;
 mod container_registry;
 mod container_service;
+pub(super) mod data;
 mod managed_identity;
+mod network;
 mod resources;
 
 use super::Request;
@@ -15,6 +17,9 @@ use crate::world::World;
 
 /// Hands a request to its provider.
 pub(super) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
+    if request.known.kind.data.is_some() {
+        return data::answer(request, hooks(&request.known.provider.namespace));
+    }
     match request.known.provider.namespace.as_str() {
         "Microsoft.Resources" => resources::answer(request),
         "Microsoft.Authorization" => authorization::answer(request),
@@ -22,6 +27,14 @@ pub(super) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
         "Microsoft.ContainerService" => container_service::answer(request),
         "Microsoft.ContainerRegistry" => container_registry::answer(request),
         _ => Err(unimplemented(request)),
+    }
+}
+
+/// What a provider adds to its described types.
+fn hooks(namespace: &str) -> &'static dyn data::Hooks {
+    match namespace {
+        "Microsoft.Network" => &network::Network,
+        _ => &data::Plain,
     }
 }
 
@@ -40,7 +53,10 @@ pub(super) fn remove(world: &World, resource: &Resource) {
         "microsoft.containerregistry/registries" => container_registry::removed(world, resource),
         "microsoft.managedidentity/userassignedidentities" => managed_identity::removed(world, resource),
         "microsoft.containerservice/managedclusters" => container_service::removed(world, resource),
-        _ => {}
+        _ => {
+            let namespace = resource.resource_type.split('/').next().unwrap_or_default();
+            hooks(namespace).removed(world, resource);
+        }
     }
     world.access.remove_assignments_within(&resource.id);
 }
