@@ -14,7 +14,6 @@ use super::scope::{AccessClaims, Right, Scope};
 use super::store::Registry;
 use super::tokens::{self, ANONYMOUS, Bearer, RefreshClaims};
 use crate::entra;
-use crate::entra::store::Kind;
 use crate::kernel::access::Plane;
 use crate::kernel::principal::Caller;
 use crate::world::World;
@@ -315,11 +314,7 @@ fn admin(registry: &Registry, password: &str) -> Option<Holder> {
 fn service_principal(world: &World, registry: &Registry, app_id: Uuid, secret: &str) -> Result<Holder, Error> {
     let principal =
         world.directory.by_app_id(app_id).ok_or_else(|| Error::unauthorized("Application not registered with AAD."))?;
-    let now = world.clock.now();
-    let known = match &principal.kind {
-        Kind::ServicePrincipal(it) => it.credentials.passwords.iter().any(|known| known.secret == secret && now < known.end),
-        Kind::User(_) | Kind::Group => false,
-    };
+    let known = world.directory.knows_secret(app_id, secret, world.clock.now());
     let caller = world.directory.caller(principal.object_id).filter(|_| known);
     let caller = caller.ok_or_else(|| Error::unauthorized("Invalid clientid or client secret."))?;
     let rights = rights_of(world, registry, &caller);

@@ -2,6 +2,7 @@
 //! `/metadata/…` on the same address is the instance metadata service, for clients that are told where to find it.
 
 pub mod due;
+mod issuers;
 mod operations;
 mod principals;
 mod settings;
@@ -35,6 +36,7 @@ pub fn router(universe: Arc<Universe>) -> Router {
         .route("/_azlet/clock", get(clock).post(advance))
         .route("/_azlet/operations", get(operations::get).post(operations::set))
         .route("/_azlet/principals", post(principals::put))
+        .route("/_azlet/issuers", post(issuers::put).delete(issuers::delete))
         .route("/_azlet/settings", get(settings::get).post(settings::set))
         .fallback(not_served)
         .merge(imds::router())
@@ -92,8 +94,8 @@ async fn advance(Extension(world): Extension<Arc<World>>, body: Result<Json<Adva
 
 async fn not_served(uri: Uri) -> Response {
     let message = format!(
-        "the control API has no {}; it has /_azlet/health, /_azlet/ca.pem, /_azlet/reset, /_azlet/clock, /_azlet/operations, \
-         /_azlet/principals and /_azlet/settings",
+        "the control API has no {}; it has /_azlet/health, /_azlet/ca.pem, /_azlet/reset, /_azlet/clock, /_azlet/issuers, \
+         /_azlet/operations, /_azlet/principals and /_azlet/settings",
         uri.path()
     );
     problem(StatusCode::NOT_FOUND, message)

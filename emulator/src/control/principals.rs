@@ -15,7 +15,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::problem;
-use crate::entra::store::{Credentials, KeyCredential, Kind, PasswordCredential, Principal, ServicePrincipal, User};
+use crate::entra::store::{
+    Application, Credentials, KeyCredential, Kind, PasswordCredential, Principal, ServicePrincipal, SignIn, User, directory_role,
+};
 use crate::kernel::principal::PrincipalKind;
 use crate::world::World;
 
@@ -33,6 +35,14 @@ pub(super) struct NewPrincipal {
     certificate: Option<String>,
     user_principal_name: Option<String>,
     password: Option<String>,
+    /// What stands between a user and a token, beside the password.
+    #[serde(default)]
+    sign_in: SignIn,
+    /// Whether it can sign in.
+    enabled: Option<bool>,
+    /// Roles in the directory, by name.
+    #[serde(default)]
+    directory_roles: Vec<String>,
     /// Object ids, of a group.
     #[serde(default)]
     members: Vec<Uuid>,
@@ -46,15 +56,19 @@ pub(super) async fn put(Extension(world): Extension<Arc<World>>, body: Result<Js
             return problem(StatusCode::BAD_REQUEST, format!("{rejection}; send {form}"));
         }
     };
+    let known = new.directory_roles.iter().map(|name| {
+        directory_role(name).map(|role| role.template_id).ok_or_else(|| format!("{name:?} is no directory role that azlet knows"))
+    });
+    let directory_roles = match known.collect::<Result<Vec<Uuid>, String>>() {
+        Ok(roles) => roles,
+        Err(message) => return problem(StatusCode::BAD_REQUEST, message),
+    };
     match kind(&world, &new) {
         Ok(kind) => {
-            let principal = world.directory.put(Principal {
-                object_id: new.object_id,
-                display_name: new.display_name.unwrap_or_else(|| new.object_id.to_string()),
-                kind,
-                enabled: true,
-                created: world.clock.now(),
-            });
+            let name = new.display_name.unwrap_or_else(|| new.object_id.to_string());
+            let enabled = new.enabled.unwrap_or(true);
+            let principal = Principal::new(new.object_id, name, kind, world.clock.now());
+            let principal = world.directory.put(Principal { directory_roles, enabled, ..principal });
             for member in new.members {
                 world.directory.add_member(new.object_id, member);
             }
@@ -81,31 +95,40 @@ fn kind(world: &World, new: &NewPrincipal) -> Result<Kind, String> {
         }
         PrincipalKind::User => {
             let default = || format!("{}@{}", new.object_id.simple(), world.directory.tenant.domain);
-            Kind::User(User {
-                user_principal_name: new.user_principal_name.clone().unwrap_or_else(default),
-                password: new.password.clone().unwrap_or_default(),
-            })
+            let name = new.user_principal_name.clone().unwrap_or_else(default);
+            Kind::User(User { sign_in: new.sign_in, ..User::new(name, new.password.clone().unwrap_or_default()) })
         }
         PrincipalKind::ServicePrincipal => {
             let app_id = new.app_id.unwrap_or_else(|| world.ids.named(&format!("application of {}", new.object_id)));
             let key_id = |what: &str| world.ids.named(&format!("{what} of {}", new.object_id));
-            let end = Timestamp::MAX;
-            let secret = new.client_secret.clone();
-            let passwords =
-                secret.into_iter().map(|secret| PasswordCredential { key_id: key_id("secret"), secret, end }).collect();
+            let (start, end) = (world.clock.now(), Timestamp::MAX);
+            let secret = |secret: String| PasswordCredential {
+                key_id: key_id("secret"),
+                secret: secret.into(),
+                display_name: None,
+                start,
+                end,
+            };
+            let passwords = new.client_secret.clone().into_iter().map(secret).collect();
             let keys = match &new.certificate {
                 None => Vec::new(),
                 Some(pem) => {
                     let certificate = CertificateDer::from_pem_slice(pem.as_bytes())
                         .map_err(|error| format!("certificate is not a PEM certificate: {error}"))?;
-                    vec![KeyCredential { key_id: key_id("certificate"), certificate: certificate.to_vec(), end }]
+                    let (key_id, certificate) = (key_id("certificate"), certificate.to_vec());
+                    vec![KeyCredential { key_id, certificate, display_name: None, start, end }]
                 }
             };
-            Kind::ServicePrincipal(ServicePrincipal {
+            world.directory.put_application(Application {
+                object_id: world.ids.named(&format!("registration of {}", new.object_id)),
                 app_id,
-                managed_identity: None,
+                display_name: new.display_name.clone().unwrap_or_else(|| new.object_id.to_string()),
+                created: start,
                 credentials: Credentials { passwords, keys },
-            })
+                members: serde_json::Map::new(),
+            });
+            let credentials = Credentials::default();
+            Kind::ServicePrincipal(ServicePrincipal { app_id, managed_identity: None, credentials })
         }
     })
 }

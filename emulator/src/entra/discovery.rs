@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::error::{Error, Trace};
 use crate::world::World;
@@ -34,8 +35,16 @@ pub(super) fn tenant(world: &World, name: &str, error: &'static str) -> Result<T
         "organizations" => Ok(TenantName::Organizations),
         word @ ("common" | "consumers") => Ok(TenantName::Common(word.to_owned())),
         known if known == tenant.id.to_string() || known == tenant.domain.to_ascii_lowercase() => Ok(TenantName::Ours),
-        _ => Err(Error::tenant_not_found(name, error)),
+        // An id and a domain can be asked for; anything else is neither.
+        other if Uuid::try_parse(other).is_ok() || is_domain(other) => Err(Error::tenant_not_found(name, error)),
+        _ => Err(Error::tenant_malformed(name)),
     }
+}
+
+/// Whether a text has the form of a domain name.
+fn is_domain(text: &str) -> bool {
+    let label = |label: &str| !label.is_empty() && label.chars().all(|it| it.is_ascii_alphanumeric() || it == '-');
+    text.contains('.') && text.split('.').all(label)
 }
 
 /// The segment that stands for the tenant in URLs, and what stands for it in the issuer.
@@ -114,11 +123,16 @@ fn document_v1(world: &World, tenant: &TenantName) -> Value {
         "scopes_supported": ["openid"],
         "issuer": format!("https://sts.windows.net/{issuer}/"),
         "microsoft_multi_refresh_token": true,
+        "check_session_iframe": format!("{HOST}/{segment}/oauth2/checksession"),
         "authorization_endpoint": format!("{HOST}/{segment}/oauth2/authorize"),
         "device_authorization_endpoint": format!("{HOST}/{segment}/oauth2/devicecode"),
         "http_logout_supported": true,
         "frontchannel_logout_supported": true,
         "end_session_endpoint": format!("{HOST}/{segment}/oauth2/logout"),
+        "claims_supported": [
+            "sub", "iss", "cloud_instance_name", "cloud_instance_host_name", "cloud_graph_host_name", "msgraph_host", "aud", "exp",
+            "iat", "auth_time", "acr", "amr", "nonce", "email", "given_name", "family_name", "nickname"
+        ],
         "userinfo_endpoint": format!("{HOST}/{segment}/openid/userinfo"),
         "tenant_region_scope": if *tenant == TenantName::Ours { json!("NA") } else { Value::Null },
         "cloud_instance_name": "microsoftonline.com",
@@ -179,12 +193,12 @@ pub(super) async fn instance(
 pub(super) async fn user_realm(Extension(world): Extension<Arc<World>>, Path(user): Path<String>) -> Response {
     let domain = user.rsplit_once('@').map_or("", |(_, domain)| domain);
     let managed = domain.eq_ignore_ascii_case(&world.directory.tenant.domain);
-    Json(json!({
+    let body = Json(json!({
         "ver": "1.0",
         "account_type": if managed { "Managed" } else { "Unknown" },
         "domain_name": domain,
         "cloud_instance_name": "microsoftonline.com",
         "cloud_audience_urn": "urn:federation:MicrosoftOnline",
-    }))
-    .into_response()
+    }));
+    ([(header::CONTENT_DISPOSITION, "inline; filename=userrealm.json")], body).into_response()
 }

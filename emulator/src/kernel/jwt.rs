@@ -10,7 +10,10 @@ use std::sync::{Arc, OnceLock};
 use aws_lc_rs::digest;
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey};
+use aws_lc_rs::signature::{
+    KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents,
+    UnparsedPublicKey,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use parking_lot::RwLock;
@@ -96,6 +99,11 @@ impl SigningKey {
         URL_SAFE_NO_PAD.encode(&self.made().modulus)
     }
 
+    /// The public key in its PKCS#1 form.
+    pub fn pkcs1(&self) -> Vec<u8> {
+        self.made().pair.public_key().as_ref().to_vec()
+    }
+
     /// The key's identifier: 27 characters, as Entra writes its `kid`.
     pub fn thumbprint(&self) -> &str {
         &self.made().thumbprint
@@ -124,30 +132,59 @@ impl SigningKey {
     }
 
     fn verify_signature(&self, token: &str) -> Result<Value, Unacceptable> {
-        let (signed, signature) = token.rsplit_once('.').ok_or(Unacceptable::Malformed)?;
-        let (header, claims) = decode(token)?;
-        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| Unacceptable::Malformed)?;
-        if header["alg"] != "RS256" {
-            return Err(Unacceptable::Signature);
-        }
-        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, self.made().pair.public_key().as_ref())
-            .verify(signed.as_bytes(), &signature)
-            .map_err(|_| Unacceptable::Signature)?;
-        Ok(claims)
+        let parsed = parse(token)?;
+        let ours = parsed.header["alg"] == "RS256" && parsed.is_signed_by_pkcs1(self.made().pair.public_key().as_ref());
+        ours.then_some(parsed.claims).ok_or(Unacceptable::Signature)
     }
 }
 
-/// Header and claims of a token, not verified.
-pub fn decode(token: &str) -> Result<(Value, Value), Unacceptable> {
-    let mut parts = token.split('.');
-    let (Some(header), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
-        return Err(Unacceptable::Malformed);
-    };
-    let json = |part: &str| {
-        let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| Unacceptable::Malformed)?;
-        serde_json::from_slice::<Value>(&bytes).ok().filter(Value::is_object).ok_or(Unacceptable::Malformed)
-    };
-    Ok((json(header)?, json(claims)?))
+/// A token taken apart, not verified.
+#[derive(Clone, Debug)]
+pub struct Parsed<'a> {
+    /// How it was signed.
+    pub header: Value,
+    /// What it says.
+    pub claims: Value,
+    signed: &'a str,
+    signature: Vec<u8>,
+}
+
+/// Takes a token apart.
+pub fn parse(token: &str) -> Result<Parsed<'_>, Unacceptable> {
+    let (signed, signature) = token.rsplit_once('.').ok_or(Unacceptable::Malformed)?;
+    let (header, claims) = signed.split_once('.').filter(|(_, rest)| !rest.contains('.')).ok_or(Unacceptable::Malformed)?;
+    let bytes = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| Unacceptable::Malformed);
+    let json =
+        |part: &str| serde_json::from_slice::<Value>(&bytes(part)?).ok().filter(Value::is_object).ok_or(Unacceptable::Malformed);
+    Ok(Parsed { header: json(header)?, claims: json(claims)?, signed, signature: bytes(signature)? })
+}
+
+impl Parsed<'_> {
+    /// Whether the key with this modulus and exponent signed it, by RS256 or PS256.
+    pub fn is_signed_by(&self, modulus: &[u8], exponent: &[u8]) -> bool {
+        let key = RsaPublicKeyComponents { n: modulus, e: exponent };
+        let (signed, signature) = (self.signed.as_bytes(), self.signature.as_slice());
+        let verified = match self.header["alg"].as_str() {
+            Some("RS256") => key.verify(&RSA_PKCS1_2048_8192_SHA256, signed, signature),
+            Some("PS256") => key.verify(&RSA_PSS_2048_8192_SHA256, signed, signature),
+            _ => return false,
+        };
+        verified.is_ok()
+    }
+
+    /// As [`Parsed::is_signed_by`], with a key in its PKCS#1 form as certificates hold it.
+    pub fn is_signed_by_pkcs1(&self, key: &[u8]) -> bool {
+        let verified = match self.header["alg"].as_str() {
+            Some("RS256") => {
+                UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key).verify(self.signed.as_bytes(), &self.signature)
+            }
+            Some("PS256") => {
+                UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, key).verify(self.signed.as_bytes(), &self.signature)
+            }
+            _ => return false,
+        };
+        verified.is_ok()
+    }
 }
 
 fn part(value: &Value) -> String {

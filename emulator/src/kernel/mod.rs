@@ -8,5 +8,6 @@ pub mod ids;
 pub mod jwt;
 pub mod principal;
 pub mod resource_id;
+pub mod secret;
 pub mod settings;
 pub mod timeline;

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::World;
-use crate::entra::store::{Credentials, Kind, PasswordCredential, Principal, ServicePrincipal, Tenant, User};
+use crate::entra::store::{
+    Application, Credentials, Kind, PasswordCredential, Principal, ServicePrincipal, Tenant, User, directory_role,
+};
 use crate::kernel::access::{ManagementGroup, RoleAssignment};
 use crate::kernel::resource_id::ResourceId;
 use crate::kernel::settings::Values as Settings;
@@ -93,6 +95,9 @@ pub struct SeedPrincipal {
     pub password: Option<String>,
     /// Roles on every subscription, by name.
     pub roles: Vec<String>,
+    /// Roles in the directory, by name: who holds `Global Administrator` may change users, groups and applications.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub directory_roles: Vec<String>,
 }
 
 /// A public image of the seed; its content is made by [`crate::acr`] out of `fixtures/images/`.
@@ -167,6 +172,7 @@ pub(super) fn plant(world: &World) {
         updated_on: now,
         updated_by: None,
     });
+    world.directory.plant(&world.ids, now);
     for principal in &world.seed.principals {
         plant_principal(world, principal, now);
     }
@@ -175,29 +181,19 @@ pub(super) fn plant(world: &World) {
 }
 
 fn plant_principal(world: &World, seed: &SeedPrincipal, now: Timestamp) {
-    let key_id = world.ids.named(&format!("secret of {}", seed.object_id));
     let kind = match (seed.app_id, &seed.user_principal_name) {
         (Some(app_id), _) => {
-            let passwords = seed
-                .client_secret
-                .iter()
-                .map(|secret| PasswordCredential { key_id, secret: secret.clone(), end: Timestamp::MAX })
-                .collect();
-            let credentials = Credentials { passwords, keys: Vec::new() };
+            plant_application(world, seed, app_id, now);
+            let credentials = Credentials::default();
             Kind::ServicePrincipal(ServicePrincipal { app_id, managed_identity: None, credentials })
         }
-        (None, Some(name)) => {
-            Kind::User(User { user_principal_name: name.clone(), password: seed.password.clone().unwrap_or_default() })
-        }
+        (None, Some(name)) => Kind::User(User::new(name, seed.password.clone().unwrap_or_default())),
         (None, None) => Kind::Group,
     };
-    let principal = world.directory.put(Principal {
-        object_id: seed.object_id,
-        display_name: seed.display_name.clone(),
-        kind,
-        enabled: true,
-        created: now,
-    });
+    let role = |name: &String| directory_role(name).map(|role| role.template_id);
+    let directory_roles = seed.directory_roles.iter().filter_map(role).collect();
+    let principal =
+        world.directory.put(Principal { directory_roles, ..Principal::new(seed.object_id, &seed.display_name, kind, now) });
     for (role_name, subscription) in seed.roles.iter().flat_map(|role| world.seed.subscriptions.iter().map(move |s| (role, s))) {
         let Some(role) = world.access.role_by_name(role_name) else {
             tracing::warn!(role = %role_name, principal = %seed.name, "the seed names a role that does not exist");
@@ -210,6 +206,27 @@ fn plant_principal(world: &World, seed: &SeedPrincipal, now: Timestamp) {
         let stored = world.access.put_assignment(RoleAssignment::new(name, scope, role.id, to, by));
         debug_assert!(stored.is_ok(), "the seed gives {} the role {role_name} twice", seed.name);
     }
+}
+
+/// The application behind a service principal of the seed, with its secret.
+fn plant_application(world: &World, seed: &SeedPrincipal, app_id: Uuid, now: Timestamp) {
+    let key_id = world.ids.named(&format!("secret of {}", seed.object_id));
+    let secret = |secret: &String| PasswordCredential {
+        key_id,
+        secret: secret.clone().into(),
+        display_name: None,
+        start: now,
+        end: Timestamp::MAX,
+    };
+    let passwords = seed.client_secret.iter().map(secret).collect();
+    world.directory.put_application(Application {
+        object_id: world.ids.named(&format!("application of {}", seed.object_id)),
+        app_id,
+        display_name: seed.display_name.clone(),
+        created: now,
+        credentials: Credentials { passwords, keys: Vec::new() },
+        members: serde_json::Map::new(),
+    });
 }
 
 #[cfg(test)]
@@ -227,6 +244,9 @@ mod tests {
         let access = Access::new(Arc::new(Clock::step(STEP_START)), Arc::default());
         for role in seed.principals.iter().flat_map(|principal| &principal.roles) {
             assert!(access.role_by_name(role).is_some(), "{role}");
+        }
+        for role in seed.principals.iter().flat_map(|principal| &principal.directory_roles) {
+            assert!(directory_role(role).is_some(), "{role}");
         }
     }
 }

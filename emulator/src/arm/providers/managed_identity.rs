@@ -41,17 +41,12 @@ impl Identity {
 /// Makes a service principal for a managed identity of any kind.
 pub(super) fn make_principal(world: &World, name: &str, resource: &ResourceId) -> Identity {
     let identity = Identity { principal_id: world.ids.uuid(), client_id: world.ids.uuid() };
-    world.directory.put(Principal {
-        object_id: identity.principal_id,
-        display_name: name.to_owned(),
-        kind: Kind::ServicePrincipal(ServicePrincipal {
-            app_id: identity.client_id,
-            managed_identity: Some(resource.as_str().to_owned()),
-            credentials: Credentials::default(),
-        }),
-        enabled: true,
-        created: world.clock.now(),
+    let kind = Kind::ServicePrincipal(ServicePrincipal {
+        app_id: identity.client_id,
+        managed_identity: Some(resource.as_str().to_owned()),
+        credentials: Credentials::default(),
     });
+    world.directory.put(Principal::new(identity.principal_id, name, kind, world.clock.now()));
     identity
 }
 

@@ -44,13 +44,7 @@ impl Scene {
             managed_identity: Some("/subscriptions/s/resourceGroups/mc/providers/x/y/agentpool".into()),
             credentials: Credentials::default(),
         };
-        world.directory.put(Principal {
-            object_id: KUBELET,
-            display_name: "agentpool".into(),
-            kind: Kind::ServicePrincipal(service_principal),
-            enabled: true,
-            created: now,
-        });
+        world.directory.put(Principal::new(KUBELET, "agentpool", Kind::ServicePrincipal(service_principal), now));
         let registry =
             world.acr.create(ResourceId::new(REGISTRY), "myacr", "myacr.azurecr.io".into(), "eastus", Settings::default());
         let source = ImportSource {
