@@ -2,6 +2,7 @@
 
 mod aks_clusters;
 mod aks_operations;
+mod aks_run_command;
 mod arm_groups;
 mod arm_lists;
 mod arm_operations;

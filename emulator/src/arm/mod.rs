@@ -91,7 +91,7 @@ async fn serve(
 }
 
 /// The pipeline.
-fn answer(world: &World, conn: &Conn, raw: Raw) -> Response<Body> {
+fn answer(world: &Arc<World>, conn: &Conn, raw: Raw) -> Response<Body> {
     let mut context = Context { headers: &raw.headers, caller: None, left: None };
     let outcome = run(world, conn, &raw, &mut context);
     let mut answer = outcome.unwrap_or_else(Answer::from);
@@ -101,7 +101,7 @@ fn answer(world: &World, conn: &Conn, raw: Raw) -> Response<Body> {
     headers::stamp(world, &context, answer)
 }
 
-fn run(world: &World, conn: &Conn, raw: &Raw, context: &mut Context<'_>) -> Result<Answer, Error> {
+fn run(world: &Arc<World>, conn: &Conn, raw: &Raw, context: &mut Context<'_>) -> Result<Answer, Error> {
     if let Some(answer) = metadata::answer(world, conn, raw) {
         return Ok(answer);
     }
@@ -199,7 +199,7 @@ fn settle(world: &World, raw: &Raw, versioned: Versioned) -> Result<Typed, Error
 
 /// A request whose caller may do what it asks: the only thing that a provider takes.
 struct Request<'a> {
-    world: &'a World,
+    world: &'a Arc<World>,
     conn: &'a Conn,
     method: &'a Method,
     /// The path as it was written.
@@ -218,7 +218,7 @@ struct Request<'a> {
     now: Timestamp,
 }
 
-fn permit<'a>(world: &'a World, conn: &'a Conn, raw: &'a Raw, typed: Typed, caller: Caller) -> Result<Request<'a>, Error> {
+fn permit<'a>(world: &'a Arc<World>, conn: &'a Conn, raw: &'a Raw, typed: Typed, caller: Caller) -> Result<Request<'a>, Error> {
     let Typed { target, version, known } = typed;
     let item = target.is_item();
     let action = match known.action(&raw.method, item) {

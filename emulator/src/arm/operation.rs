@@ -48,7 +48,33 @@ impl Request<'_> {
         self.start(name, resource, running, Ok(None), ending)
     }
 
+    /// Begins an operation beside a resource, which is not changed by it and stays as it is even if it fails.
+    pub(super) fn begin_beside(
+        &self,
+        name: String,
+        place: &ResourceId,
+        running: &'static str,
+        result: Result<Option<Value>, (String, String)>,
+    ) -> Arc<Operation> {
+        self.enter(name, place, running, result, Ending::Nothing)
+    }
+
     fn start(
+        &self,
+        name: String,
+        resource: &ResourceId,
+        running: &'static str,
+        result: Result<Option<Value>, (String, String)>,
+        ending: Ending,
+    ) -> Arc<Operation> {
+        let operation = self.enter(name, resource, running, result, ending);
+        if operation.ends_as != "Succeeded" {
+            self.world.arm.settle(resource, operation.ends, operation.ends_as);
+        }
+        operation
+    }
+
+    fn enter(
         &self,
         name: String,
         resource: &ResourceId,
@@ -70,7 +96,6 @@ impl Request<'_> {
             result,
             ending,
         });
-        self.world.arm.settle(resource, operation.ends, operation.ends_as);
         if operation.is_running(self.now) {
             self.world.timeline.schedule(operation.ends, Due::Arm);
         } else {

@@ -55,7 +55,7 @@ fn segments(path: &str) -> Vec<String> {
         .collect()
 }
 
-async fn route(world: Arc<World>, cluster: Arc<Cluster>, request: Request) -> Result<Response, Error> {
+pub(super) async fn route(world: Arc<World>, cluster: Arc<Cluster>, request: Request) -> Result<Response, Error> {
     let user = auth::authenticate(&cluster, request.headers())?;
     let path = segments(request.uri().path());
     let words: Vec<&str> = path.iter().map(String::as_str).collect();

@@ -353,6 +353,7 @@ pub(super) fn change(request: &Request<'_>, before: &Resource, properties: Map<S
     resource.system_data = before.system_data.changed(&request.caller, request.now);
     resource.changing = "Updating";
     resource.settled_at = request.settles_at();
+    resource.settles_as = "Succeeded";
     let resource = request.world.arm.put_resource(resource);
     reconcile(request.world, &resource);
     resource

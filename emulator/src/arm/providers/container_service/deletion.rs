@@ -16,7 +16,8 @@ pub(super) fn delete(request: &Request<'_>) -> Result<Answer, Error> {
         return Ok(Answer::empty(Voice::Cluster, StatusCode::NO_CONTENT));
     };
     preempt(request, &resource.id);
-    let deleting = Resource { changing: "Deleting", settled_at: request.settles_at(), ..(*resource).clone() };
+    let deleting =
+        Resource { changing: "Deleting", settled_at: request.settles_at(), settles_as: "Succeeded", ..(*resource).clone() };
     let resource = request.world.arm.put_resource(deleting);
     let location = resource.location.as_deref().unwrap_or_default();
     Ok(accepted(begin_ending(request, &resource.id, location, "Deleting", Ending::Remove)))

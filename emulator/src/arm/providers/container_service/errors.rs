@@ -169,3 +169,22 @@ pub(super) fn managed_aad_profile() -> Error {
 pub(super) fn operation_not_found(name: &str) -> Error {
     Error::cluster(StatusCode::NOT_FOUND, "NotFound", format!("Could not find the operation: {name}."))
 }
+
+/// A cluster whose run command is switched off (text inferred).
+pub(super) fn run_command_disabled() -> Error {
+    Error::cluster(
+        BAD,
+        "BadRequest",
+        "Run command is disabled for this cluster: apiServerAccessProfile.disableRunCommand is true.",
+    )
+}
+
+/// Files of a command that cannot be read (text inferred).
+pub(super) fn bad_context(why: &str) -> Error {
+    Error::cluster(BAD, "InvalidParameter", format!("The value of parameter context is invalid: {why}.")).target("context")
+}
+
+/// A command that was never run here (text inferred).
+pub(super) fn command_not_found(id: &str) -> Error {
+    Error::cluster(StatusCode::NOT_FOUND, "NotFound", format!("Could not find the result of the command: {id}."))
+}

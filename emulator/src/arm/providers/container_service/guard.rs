@@ -56,7 +56,10 @@ pub(super) fn cluster(request: &Request<'_>) -> Option<std::sync::Arc<Resource>>
 /// One operation at a time on a cluster and its pools.
 fn idle(request: &Request<'_>, cluster: &Resource) -> Result<(), Error> {
     let running = request.world.arm.running(&cluster.id, request.now);
-    let Some(operation) = running.last() else { return Ok(()) };
+    // Commands run beside everything else.
+    let Some(operation) = running.iter().rfind(|operation| !operation.resource.key().contains("/commandresults/")) else {
+        return Ok(());
+    };
     Err(if operation.resource == cluster.id {
         errors::busy(&format!("operation ({})", operation.running))
     } else {

@@ -24,6 +24,7 @@ fn operate(request: &Request<'_>, cluster: &Resource, changing: &'static str, en
     let resource = Resource {
         changing,
         settled_at: request.settles_at(),
+        settles_as: "Succeeded",
         system_data: cluster.system_data.changed(&request.caller, request.now),
         ..cluster.clone()
     };
@@ -68,7 +69,8 @@ pub(super) fn abort(request: &Request<'_>) -> Result<Answer, Error> {
 }
 
 fn canceling(request: &Request<'_>, cluster: &Resource, target: &ResourceId) -> Answer {
-    let resource = Resource { changing: "Canceling", settled_at: request.settles_at(), ..cluster.clone() };
+    let resource =
+        Resource { changing: "Canceling", settled_at: request.settles_at(), settles_as: "Succeeded", ..cluster.clone() };
     let resource = request.world.arm.put_resource(resource);
     accepted(begin(request, target, resource.location.as_deref().unwrap_or_default(), "Canceling"))
 }
@@ -161,7 +163,8 @@ pub(super) fn upgrade_node_image(request: &Request<'_>) -> Result<Answer, Error>
     properties.insert("agentPoolProfiles".into(), Value::Array(pools));
 
     let running = "UpgradingNodeImageVersion";
-    let resource = Resource { changing: "Updating", settled_at: request.settles_at(), ..(*cluster).clone() };
+    let resource =
+        Resource { changing: "Updating", settled_at: request.settles_at(), settles_as: "Succeeded", ..(*cluster).clone() };
     let resource = request.world.arm.put_resource(resource);
     let shown = agent_pools::render(request, &resource, &before, running);
     let pool = resource.id.join(&format!("agentPools/{name}"));

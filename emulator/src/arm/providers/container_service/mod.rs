@@ -13,6 +13,7 @@ mod guard;
 mod history;
 mod identities;
 mod lifecycle;
+mod run_command;
 mod states;
 mod validate;
 mod versions;
@@ -53,6 +54,8 @@ pub(in crate::arm) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
         ("managedClusters/resetAADProfile", _) => lifecycle::reset_aad(request),
         ("managedClusters/operations" | "managedClusters/agentPools/operations", _) => history::get(request),
         ("managedClusters/agentPools/upgradeNodeImageVersion", _) => lifecycle::upgrade_node_image(request),
+        ("managedClusters/runCommand", _) => run_command::run(request),
+        ("managedClusters/commandResults", _) => run_command::result(request),
         ("managedClusters/upgradeProfiles", _) if item => clusters::upgrade_profile(request),
         ("managedClusters/agentPools", &Method::PUT) => agent_pools::put(request),
         ("managedClusters/agentPools", &Method::DELETE) => agent_pools::delete(request),
