@@ -86,7 +86,7 @@ fn client_credentials(world: &World, client: &client::Client, form: &Form, versi
     let audience = match version {
         Version::Two => {
             let scope = form.get("scope").filter(|scope| !scope.is_empty()).ok_or_else(Error::scope_missing)?;
-            scope.strip_suffix("/.default").ok_or_else(|| Error::scope_not_default(scope))?.to_owned()
+            resource_of_default_scope(scope).ok_or_else(|| Error::scope_not_default(scope))?.to_owned()
         }
         Version::One => field(form, "resource")?.to_owned(),
     };
@@ -116,6 +116,14 @@ fn client_credentials(world: &World, client: &client::Client, form: &Form, versi
     })
 }
 
+/// The resource of the one scope `…/.default`. MSAL for Go asks for OpenID's own scopes beside it, in this grant too; they are
+/// taken and mean nothing.
+fn resource_of_default_scope(scope: &str) -> Option<&str> {
+    let mut asked = scope.split_whitespace().filter(|word| !matches!(*word, "openid" | "profile" | "offline_access" | "email"));
+    let resource = asked.next()?.strip_suffix("/.default")?;
+    asked.next().is_none().then_some(resource)
+}
+
 /// A field that the form must have.
 pub(super) fn field<'a>(form: &'a Form, name: &str) -> Result<&'a str, Error> {
     form.get(name).map(String::as_str).filter(|value| !value.is_empty()).ok_or_else(|| Error::parameter_missing(name))
@@ -124,4 +132,19 @@ pub(super) fn field<'a>(form: &'a Form, name: &str) -> Result<&'a str, Error> {
 /// A URL-encoded form; what is none has no fields.
 pub(super) fn form(body: &[u8]) -> Form {
     form_urlencoded::parse(body).into_owned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_resource_is_asked_for_and_openids_own_scopes_beside_it_mean_nothing() {
+        let arm = Some("https://management.azure.com");
+        assert_eq!(resource_of_default_scope("https://management.azure.com/.default"), arm);
+        assert_eq!(resource_of_default_scope("https://management.azure.com/.default openid offline_access profile"), arm);
+        assert_eq!(resource_of_default_scope("https://management.azure.com/user_impersonation openid"), None);
+        assert_eq!(resource_of_default_scope("https://a.example/.default https://b.example/.default"), None);
+        assert_eq!(resource_of_default_scope("openid"), None);
+    }
 }
