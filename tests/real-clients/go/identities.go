@@ -2,9 +2,12 @@ package main
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/msi/armmsi"
+	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/resources/armresources"
 )
 
 // identities: armmsi: user-assigned identities and their federated credentials.
@@ -43,6 +46,25 @@ func identities(azure factories) {
 				return each(page.Value, name)
 			})
 		return errors.Join(err, problem, same(inGroup, []string{identity}), same(all, []string{identity}))
+	})
+
+	step("ManagedIdentityCredential signs in as the identity, which has no right yet", func() error {
+		made, err := client.Get(ctx, group, identity, nil)
+		if err != nil {
+			return err
+		}
+		options := &azidentity.ManagedIdentityCredentialOptions{ID: azidentity.ClientID(*made.Properties.ClientID)}
+		credential, err := azidentity.NewManagedIdentityCredential(options)
+		if err != nil {
+			return err
+		}
+		groups, err := armresources.NewResourceGroupsClient(subscription, credential, nil)
+		if err != nil {
+			return err
+		}
+		_, err = groups.Get(ctx, group, nil)
+		return errors.Join(refused(err, 403, "AuthorizationFailed"),
+			same(strings.Contains(err.Error(), *made.Properties.PrincipalID), true))
 	})
 
 	step("an identity that is not there is a 404", func() error {

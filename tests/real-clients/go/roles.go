@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"net/url"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/authorization/armauthorization/v2"
@@ -46,7 +47,10 @@ func assignments(azure factories, scope, principal string) error {
 		return err
 	}
 	_, twice := client.Create(ctx, scope, uuid.NewString(), body, nil)
-	filter := &armauthorization.RoleAssignmentsClientListForScopeOptions{Filter: to.Ptr("principalId eq '" + principal + "'")}
+	// Other than the rest of the SDK this client puts the filter into the address as it is.
+	filter := &armauthorization.RoleAssignmentsClientListForScopeOptions{
+		Filter: to.Ptr(url.QueryEscape("principalId eq '" + principal + "'")),
+	}
 	of := func(page armauthorization.RoleAssignmentsClientListForScopeResponse) []string {
 		return each(page.Value, func(item *armauthorization.RoleAssignment) *string { return item.Name })
 	}

@@ -2,12 +2,15 @@
 
 import assert from "node:assert/strict";
 
+import { ResourceManagementClient } from "@azure/arm-resources";
+import { ManagedIdentityCredential } from "@azure/identity";
+
 import { GROUP } from "./groups.js";
 import { names, refused, step } from "./steps.js";
 
 export const NAME = "javascriptidentity";
 
-export async function run({ identities: { userAssignedIdentities: identities, federatedIdentityCredentials: federated } }) {
+export async function run({ subscription, identities: { userAssignedIdentities: identities, federatedIdentityCredentials: federated } }) {
   let made;
   await step("an identity is created", async () => {
     made = await identities.createOrUpdate(GROUP, NAME, { location: "eastus" });
@@ -26,6 +29,14 @@ export async function run({ identities: { userAssignedIdentities: identities, fe
   await step("it is listed, in its group and in the subscription", async () => {
     assert.deepEqual(await names(identities.listByResourceGroup(GROUP)), [NAME]);
     assert.deepEqual(await names(identities.listBySubscription()), [NAME]);
+  });
+
+  await step("ManagedIdentityCredential signs in as the identity, which has no right yet", async () => {
+    const credential = new ManagedIdentityCredential({ clientId: made.clientId });
+    const { token } = await credential.getToken("https://management.azure.com/.default");
+    assert.equal(JSON.parse(Buffer.from(token.split(".")[1], "base64url")).oid, made.principalId);
+    const resources = new ResourceManagementClient(credential, subscription);
+    await refused(403, "AuthorizationFailed", resources.resourceGroups.get(GROUP));
   });
 
   await step("an identity that is not there is a 404", () => refused(404, "ResourceNotFound", identities.get(GROUP, "nobody")));

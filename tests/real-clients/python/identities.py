@@ -1,5 +1,9 @@
 """azure-mgmt-msi: user-assigned identities and their federated credentials."""
 
+from azure.identity import ManagedIdentityCredential
+from azure.mgmt.resource.resources import ResourceManagementClient
+
+import credentials
 import groups
 from steps import refused, same, step
 
@@ -25,24 +29,29 @@ def run(azure):
         same([found.name for found in identities.list_by_resource_group(groups.GROUP)], [NAME])
         same([found.name for found in identities.list_by_subscription()], [NAME])
 
+    with step("ManagedIdentityCredential signs in as the identity, which has no right yet"), refused(403, "AuthorizationFailed"):
+        credential = ManagedIdentityCredential(client_id=identity.client_id)
+        same(credentials.claims(credential.get_token(credentials.MANAGEMENT).token)["oid"], identity.principal_id)
+        ResourceManagementClient(credential, azure.subscription).resource_groups.get(groups.GROUP)
+
     with step("an identity that is not there is a 404"), refused(404, "ResourceNotFound"):
         identities.get(groups.GROUP, "nobody")
 
     federated(azure.identities.federated_identity_credentials)
 
 
-def federated(credentials):
+def federated(client):
     body = {
         "issuer": "https://oidc.example.com/",
         "subject": "system:serviceaccount:default:reader",
         "audiences": ["api://AzureADTokenExchange"],
     }
     with step("a federated credential is created, listed and deleted"):
-        made = credentials.create_or_update(groups.GROUP, NAME, "workload", body)
+        made = client.create_or_update(groups.GROUP, NAME, "workload", body)
         same((made.name, made.subject), ("workload", body["subject"]))
-        same([found.name for found in credentials.list(groups.GROUP, NAME)], ["workload"])
-        credentials.delete(groups.GROUP, NAME, "workload")
-        same(list(credentials.list(groups.GROUP, NAME)), [])
+        same([found.name for found in client.list(groups.GROUP, NAME)], ["workload"])
+        client.delete(groups.GROUP, NAME, "workload")
+        same(list(client.list(groups.GROUP, NAME)), [])
 
 
 def end(azure):

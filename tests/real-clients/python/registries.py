@@ -47,7 +47,7 @@ def life(client):
         source = {"registryUri": "docker.io", "sourceImage": "library/nginx:latest"}
         registries.begin_import_image(groups.GROUP, NAME, {"source": source, "targetTags": ["nginx:v1"]}).result()
 
-    with step("the import of what is there is refused"), refused(409, "TagAlreadyExists"):
+    with step("the import of what is there is refused"), refused(409, "Conflict"):
         source = {"registryUri": "docker.io", "sourceImage": "library/nginx:latest"}
         parameters = {"source": source, "targetTags": ["nginx:v1"], "mode": "NoForce"}
         registries.begin_import_image(groups.GROUP, NAME, parameters).result()

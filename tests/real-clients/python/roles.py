@@ -63,5 +63,6 @@ def definitions(client, scope):
         client.delete(scope, name)
         same(list(client.list(scope, filter="type eq 'CustomRole'")), [])
 
-    with step("a role without a scope is refused"), refused(400, "RoleDefinitionMissingAssignableScopes"):
-        client.create_or_update(scope, name, {**body, "assignable_scopes": []})
+    with step("a role for a subscription that is not one's own is refused"), refused(403, "LinkedAuthorizationFailed"):
+        elsewhere = "/subscriptions/0a210000-0000-4000-8000-00000000dead"
+        client.create_or_update(scope, name, {**body, "assignable_scopes": [scope, elsewhere]})
