@@ -38,6 +38,8 @@ pub struct Error {
     pub target: Option<String>,
     /// Further errors, where the service lists them, be it an empty list.
     pub details: Option<Value>,
+    /// What Container Service says beside the code.
+    pub subcode: &'static str,
     /// Who speaks.
     pub voice: Voice,
     /// The `WWW-Authenticate` header of a 401.
@@ -48,7 +50,17 @@ pub struct Error {
 
 impl Error {
     fn new(status: StatusCode, voice: Voice, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), target: None, details: None, voice, challenge: None, retry_after: None }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            target: None,
+            details: None,
+            subcode: "",
+            voice,
+            challenge: None,
+            retry_after: None,
+        }
     }
 
     /// An error of whoever speaks.
@@ -82,13 +94,19 @@ impl Error {
         self
     }
 
+    /// Says more than the code, where Container Service does.
+    pub fn subcode(mut self, subcode: &'static str) -> Self {
+        self.subcode = subcode;
+        self
+    }
+
     /// The answer's body.
     pub fn body(&self) -> Value {
         let mut error = json!({ "code": self.code, "message": self.message });
         match self.voice {
             Voice::Routing => json!({ "Message": self.message }),
             Voice::Cluster => {
-                let mut error = json!({ "code": self.code, "details": null, "message": self.message, "subcode": "" });
+                let mut error = json!({ "code": self.code, "details": null, "message": self.message, "subcode": self.subcode });
                 if let Some(target) = &self.target {
                     error["target"] = json!(target);
                 }

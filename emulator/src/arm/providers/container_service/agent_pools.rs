@@ -10,7 +10,7 @@ use super::super::super::Request;
 use super::super::super::error::{self, Error, Voice};
 use super::super::super::headers::Answer;
 use super::super::super::store::Resource;
-use super::{accepted, begin, body, clusters, errors, page, states, validate, written};
+use super::{accepted, begin, body, clusters, errors, page, pool, rules, schema, shown, states, validate, written};
 use crate::kernel::resource_id::ResourceId;
 use crate::kube::store::NodePool;
 
@@ -37,8 +37,7 @@ pub(super) fn node_pools(properties: &Map<String, Value>) -> Vec<NodePool> {
 
 /// How many nodes a pool has: none while it is stopped.
 fn count(pool: &Value) -> u32 {
-    let count = pool["count"].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or_default();
-    if pool["powerState"]["code"] == "Stopped" { 0 } else { count }
+    if pool["powerState"]["code"] == "Stopped" { 0 } else { pool::nodes(pool) }
 }
 
 fn labels(pool: &Value) -> BTreeMap<String, String> {
@@ -67,6 +66,11 @@ pub(super) fn position(pools: &[Value], name: &str) -> Option<usize> {
     pools.iter().position(|pool| pool["name"].as_str().is_some_and(|known| known.eq_ignore_ascii_case(name)))
 }
 
+/// What says which version of a pool this is: it changes with everything that the pool is.
+pub(super) fn etag(request: &Request<'_>, cluster: &Resource, pool: &Value) -> String {
+    request.world.ids.named(&format!("etag of {} {pool}", cluster.id.key())).to_string()
+}
+
 pub(super) fn render(request: &Request<'_>, cluster: &Resource, pool: &Value, state: &str) -> Value {
     let name = pool["name"].as_str().unwrap_or_default();
     let mut properties = pool.clone();
@@ -74,7 +78,13 @@ pub(super) fn render(request: &Request<'_>, cluster: &Resource, pool: &Value, st
         members.shift_remove("name");
     }
     properties["provisioningState"] = json!(state);
-    body::restrict_pool(&mut properties, &request.version);
+    properties["eTag"] = json!(etag(request, cluster, pool));
+    if state == "Creating"
+        && let Some(members) = properties.as_object_mut()
+    {
+        members.shift_remove("virtualMachineNodesStatus");
+    }
+    shown::restrict_pool(&mut properties, &request.version);
     json!({
         "id": format!("{}/agentPools/{name}", cluster.id),
         "name": name,
@@ -103,34 +113,34 @@ pub(super) fn list(request: &Request<'_>) -> Result<Answer, Error> {
 pub(super) fn put(request: &Request<'_>) -> Result<Answer, Error> {
     let before = cluster(request)?;
     let name = pool_name(request).to_owned();
-    let Some(sent) = request.body.get("properties").and_then(Value::as_object) else {
-        return Err(errors::invalid_parameter("properties"));
-    };
     let mut pools = profiles(&before.properties);
     let existing = position(&pools, &name);
+    let current = existing.map(|position| etag(request, &before, &pools[position]));
+    request.precondition(Voice::Cluster, current.as_deref())?;
+    let Some(sent) = request.body.get("properties").filter(|sent| !sent.is_null()) else {
+        return Err(errors::invalid_parameter("properties"));
+    };
+    let Value::Object(mut asked) = schema::read(schema::POOL, sent, "properties", &request.version)? else {
+        return Err(errors::invalid_parameter("properties"));
+    };
     let none = Map::new();
     let earlier = existing.and_then(|position| pools[position].as_object()).unwrap_or(&none).clone();
-    let mut asked = sent.clone();
-    asked.insert("name".into(), json!(name));
     let current = before.properties.get("currentKubernetesVersion").and_then(Value::as_str).unwrap_or_default();
-    if let Some(asked) = sent.get("orchestratorVersion").and_then(Value::as_str).filter(|asked| !asked.is_empty()) {
-        validate::pool_version(asked, current)?;
+    if let Some(version) = asked.get("orchestratorVersion").and_then(Value::as_str).filter(|version| !version.is_empty()) {
+        validate::pool_version(version, current)?;
+        rules::immutable::pool_version(version, &earlier)?;
     }
-    for property in ["vmSize", "osType", "osDiskType", "maxPods", "vnetSubnetID"] {
-        if let (Some(sent), Some(earlier)) = (sent.get(property), earlier.get(property))
-            && sent != earlier
-            && !sent.is_null()
-            && sent.as_str() != Some("")
-        {
-            return Err(errors::change_not_allowed(&format!("properties.{property}")));
-        }
-    }
+    rules::immutable::pool(&asked, &earlier)?;
+    rules::pools::sent(&asked, existing.is_none(), "properties")?;
+    asked.insert("name".into(), json!(earlier.get("name").cloned().unwrap_or(json!(name))));
     let pool = body::pool_of(&before.properties, &asked, &earlier);
     validate::pool(&pool, &name)?;
+    rules::pools::completed(&pool, &asked, &before.properties)?;
     let (status, running) = match existing {
         Some(position) => {
             pools[position] = Value::Object(pool.clone());
-            (StatusCode::OK, "Updating")
+            let scales = pool::nodes(&Value::Object(earlier.clone())) != pool::nodes(&Value::Object(pool.clone()));
+            (StatusCode::OK, if scales { "Scaling" } else { "Updating" })
         }
         None => {
             pools.push(Value::Object(pool.clone()));
@@ -140,6 +150,7 @@ pub(super) fn put(request: &Request<'_>) -> Result<Answer, Error> {
     validate::pools(&pools)?;
     let mut properties = before.properties.clone();
     properties.insert("agentPoolProfiles".into(), Value::Array(pools));
+    rules::subnets::check(request, &properties, &before.properties)?;
     let cluster = clusters::change(request, &before, properties);
     let begun = begin(request, &request.target.id, cluster.location.as_deref().unwrap_or_default(), running);
     Ok(written(begun, status, render(request, &cluster, &Value::Object(pool), running)))
@@ -153,9 +164,13 @@ pub(super) fn delete(request: &Request<'_>) -> Result<Answer, Error> {
     let Some(position) = position(&pools, name) else {
         return Ok(Answer::empty(Voice::Cluster, StatusCode::NO_CONTENT));
     };
+    request.precondition(Voice::Cluster, Some(&etag(request, &before, &pools[position])))?;
     pools.remove(position);
+    if pools.is_empty() {
+        return Err(errors::last_pool());
+    }
     if !pools.iter().filter_map(Value::as_object).any(validate::is_system) {
-        return Err(errors::last_system_pool(name));
+        return Err(errors::last_system_pool());
     }
     let mut properties = before.properties.clone();
     properties.insert("agentPoolProfiles".into(), Value::Array(pools));

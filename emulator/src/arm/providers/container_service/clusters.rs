@@ -11,8 +11,10 @@ use super::super::super::store::{Group, Resource, SystemData};
 use super::body::{self, Facts};
 use super::credentials::{self, Access, Role};
 use super::identities::{self, ControlPlane, Kubelet};
-use super::{agent_pools, begin, errors, lifecycle, page, states, validate, versions, written};
-use crate::kernel::ids::{HEX, LOWER_ALPHANUMERIC};
+use super::{
+    addons, agent_pools, begin, errors, facts, lifecycle, page, rules, schema, shown, states, validate, versions, written,
+};
+use crate::kernel::ids::HEX;
 use crate::kernel::resource_id::ResourceId;
 use crate::kube;
 use crate::kube::store::ClusterSpec;
@@ -26,43 +28,50 @@ const KIND_IN_BODIES: &str = "Microsoft.ContainerService/ManagedClusters";
 /// Creates or updates a cluster.
 pub(super) fn put(request: &Request<'_>) -> Result<Answer, Error> {
     let id = request.canonical_id("resourcegroups");
-    validate::cluster_name(id.name())?;
     let before = request.world.arm.resource(&id);
+    request.precondition(Voice::Cluster, before.as_ref().map(|before| request.etag(before)).as_deref())?;
     let sent = properties(request)?;
+    validate::cluster_name(id.name())?;
     let none = Map::new();
     let earlier = before.as_ref().map_or(&none, |before| &before.properties);
     let location = normal_location(request.body["location"].as_str().unwrap_or_default());
-    let version = version(id.name(), sent, earlier)?;
-    check_immutable(sent, earlier)?;
-    check_pools(sent, earlier, &version.1)?;
-    let facts = facts(request, &id, sent, earlier, &location, version)?;
+    let version = facts::version(id.name(), &sent, earlier)?;
+    rules::immutable::cluster(&sent, earlier)?;
+    check_pools(&sent, earlier, &version.1)?;
+    let sku = sku(request, before.as_deref())?;
+    let facts = facts::settle(request, &id, &sent, earlier, &location, version, &sku, before.as_deref())?;
+    let mut properties = body::cluster(&sent, earlier, &facts);
+    rules::cluster::check(request, &id, &sent, earlier, &properties, &sku)?;
+    rules::subnets::check(request, &properties, earlier)?;
 
     let control_plane = identities::control_plane(request, &id, before.as_deref())?;
     identities::check_own_kubelet(request, &control_plane, before.as_deref())?;
     // All checks are done: from here on things are made.
     let node_group = node_group(request, &id, &facts.node_resource_group, &location);
     let kubelet = identities::kubelet(request, &control_plane, &id, &node_group, &location, before.as_deref())?;
-
-    let mut properties = body::cluster(sent, earlier, &facts);
+    properties.shift_remove("identityProfile");
     if let Some(profile) = &kubelet.profile {
         properties.insert("identityProfile".into(), profile.clone());
     }
+    addons::settle(request, &id, &node_group, &location, &mut properties);
     let running = if before.is_some() { "Updating" } else { "Creating" };
-    let resource = request.world.arm.put_resource(resource(request, id, location, properties, &control_plane, before.as_deref()));
+    let made = resource(request, id, location, properties, &control_plane, sku, before.as_deref());
+    let resource = request.world.arm.put_resource(made);
     run(request.world, &resource, &facts, &kubelet);
     let begun = begin(request, &resource.id, resource.location.as_deref().unwrap_or_default(), running);
     let status = if before.is_some() { StatusCode::OK } else { StatusCode::CREATED };
-    Ok(written(begun, status, render(request, &resource, running)))
+    let mut body = render(request, &resource, running);
+    shown::empty_labels(&mut body);
+    Ok(written(begun, status, body))
 }
 
-/// The properties that were sent.
-fn properties<'a>(request: &'a Request<'_>) -> Result<&'a Map<String, Value>, Error> {
-    match request.body.get("properties") {
-        Some(Value::Object(properties)) => Ok(properties),
-        Some(other) if !other.is_null() => {
-            let kind = if other.is_array() { "array" } else { "value" };
-            Err(errors::unmarshal(&format!("cannot unmarshal {kind} into Go struct field ManagedCluster.properties")))
-        }
+/// The properties that were sent, in AKS' own spelling.
+fn properties(request: &Request<'_>) -> Result<Map<String, Value>, Error> {
+    let Some(sent) = request.body.get("properties").filter(|properties| !properties.is_null()) else {
+        return Err(errors::invalid_parameter("properties"));
+    };
+    match schema::read(schema::CLUSTER, sent, "properties", &request.version)? {
+        Value::Object(properties) => Ok(properties),
         _ => Err(errors::invalid_parameter("properties")),
     }
 }
@@ -71,44 +80,11 @@ fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     members.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
-/// The version as asked for and the patch that it stands for.
-fn version(cluster: &str, sent: &Map<String, Value>, earlier: &Map<String, Value>) -> Result<(String, String), Error> {
-    let (had, current) = (text(earlier, "kubernetesVersion"), text(earlier, "currentKubernetesVersion"));
-    let asked = text(sent, "kubernetesVersion").or(had).unwrap_or(versions::default_version());
-    if let (Some(current), true) = (current, Some(asked) == had) {
-        return Ok((asked.to_owned(), current.to_owned()));
-    }
-    let resolved = validate::version(cluster, asked)?;
-    match current {
-        Some(current) if !versions::can_become(current, &resolved) => Err(errors::upgrade_not_allowed(current, &resolved)),
-        _ => Ok((asked.to_owned(), resolved)),
-    }
-}
-
-/// What a cluster keeps for life.
-fn check_immutable(sent: &Map<String, Value>, earlier: &Map<String, Value>) -> Result<(), Error> {
-    for property in ["dnsPrefix", "fqdnSubdomain", "nodeResourceGroup", "enableRBAC"] {
-        if let (Some(sent), Some(earlier)) = (sent.get(property), earlier.get(property))
-            && !sent.is_null()
-            && sent.as_str() != Some("")
-            && sent != earlier
-        {
-            return Err(errors::change_not_allowed(&format!("properties.{property}")));
-        }
-    }
-    Ok(())
-}
-
 fn check_pools(sent: &Map<String, Value>, earlier: &Map<String, Value>, version: &str) -> Result<(), Error> {
-    let pools = match sent.get("agentPoolProfiles") {
-        Some(Value::Array(pools)) => pools.as_slice(),
-        None | Some(Value::Null) if !earlier.is_empty() => return Ok(()),
-        None | Some(Value::Null) => &[],
-        Some(_) => {
-            let why =
-                "cannot unmarshal value into Go struct field Properties.properties.agentPoolProfiles of type []AgentPoolProfile";
-            return Err(errors::unmarshal(why));
-        }
+    let pools = match sent.get("agentPoolProfiles").and_then(Value::as_array) {
+        Some(pools) => pools.as_slice(),
+        None if !earlier.is_empty() => return Ok(()),
+        None => &[],
     };
     validate::pools(pools)?;
     for asked in pools.iter().filter_map(|pool| pool["orchestratorVersion"].as_str()).filter(|asked| !asked.is_empty()) {
@@ -117,38 +93,17 @@ fn check_pools(sent: &Map<String, Value>, earlier: &Map<String, Value>, version:
     Ok(())
 }
 
-/// What the service decides; an update finds it decided.
-fn facts(
-    request: &Request<'_>,
-    id: &ResourceId,
-    sent: &Map<String, Value>,
-    earlier: &Map<String, Value>,
-    location: &str,
-    version: (String, String),
-) -> Result<Facts, Error> {
-    let prefix = text(sent, "dnsPrefix").or(text(earlier, "dnsPrefix")).or(text(sent, "fqdnSubdomain"));
-    let prefix = prefix.ok_or_else(|| errors::invalid_parameter("properties.dnsPrefix"))?;
-    validate::dns_prefix(prefix)?;
-    let ids = &request.world.ids;
-    let group = id.group().unwrap_or_default();
-    let default_group = || format!("MC_{group}_{}_{location}", id.name()).chars().take(80).collect();
-    let label = || format!("{prefix}-{}", ids.named_text(&format!("host of {}", id.key()), 8, LOWER_ALPHANUMERIC));
-    let fqdn =
-        text(earlier, "fqdn").map_or_else(|| format!("{}.hcp.{location}.azmk8s.io", label()).to_lowercase(), str::to_owned);
-    let node_resource_group =
-        text(earlier, "nodeResourceGroup").or(text(sent, "nodeResourceGroup")).map_or_else(default_group, str::to_owned);
-    let subscription = id.subscription().unwrap_or_default();
-    Ok(Facts {
-        portal_fqdn: fqdn.replacen(".hcp.", ".portal.hcp.", 1),
-        fqdn,
-        version,
-        resource_uid: text(earlier, "resourceUID").map_or_else(|| ids.text(24, HEX), str::to_owned),
-        outbound_ip: format!(
-            "/subscriptions/{subscription}/resourceGroups/{node_resource_group}/providers/Microsoft.Network/publicIPAddresses/{}",
-            ids.named(&format!("outbound address of {}", id.key()))
-        ),
-        node_resource_group,
-    })
+/// The SKU: as asked, else as it was, else the free one. The names that AKS used before 2023 mean today's.
+fn sku(request: &Request<'_>, before: Option<&Resource>) -> Result<Value, Error> {
+    let asked = request.body.get("sku").filter(|sku| sku.is_object());
+    let asked = asked.map(|sku| schema::read(schema::SKU, sku, "sku", &request.version)).transpose()?;
+    let mut sku = asked.or_else(|| before?.sku.clone()).unwrap_or_else(|| json!({}));
+    for (member, old, new, default) in [("name", "Basic", "Base", "Base"), ("tier", "Paid", "Standard", "Free")] {
+        let said = sku[member].as_str().filter(|said| !said.is_empty()).unwrap_or(default);
+        let said = if said.eq_ignore_ascii_case(old) { new } else { said };
+        sku[member] = json!(said);
+    }
+    Ok(json!({ "name": sku["name"], "tier": sku["tier"] }))
 }
 
 /// The node resource group, made if it is not there yet.
@@ -172,17 +127,9 @@ fn resource(
     location: String,
     properties: Map<String, Value>,
     control_plane: &ControlPlane,
+    sku: Value,
     before: Option<&Resource>,
 ) -> Resource {
-    let sku = request.body.get("sku").filter(|sku| sku.is_object()).cloned();
-    let mut sku = sku.or_else(|| before?.sku.clone()).unwrap_or_else(|| json!({ "name": "Base", "tier": "Free" }));
-    // The names that AKS used before 2023 mean these.
-    if sku["name"] == "Basic" {
-        sku["name"] = json!("Base");
-    }
-    if sku["tier"] == "Paid" {
-        sku["tier"] = json!("Standard");
-    }
     let tags = request.body.get("tags").and_then(Value::as_object).cloned();
     let made = || SystemData::new(&request.caller, request.now);
     Resource {
@@ -191,11 +138,24 @@ fn resource(
         sku: Some(sku),
         identity: control_plane.body(request.world.directory.tenant.id),
         properties,
+        members: members(request, before),
         system_data: before.map_or_else(made, |before| before.system_data.changed(&request.caller, request.now)),
         changing: if before.is_some() { "Updating" } else { "Creating" },
         settled_at: request.settles_at(),
         ..Resource::new(id, KIND, &request.caller, request.now)
     }
+}
+
+/// Where at the edge a cluster lies, if it does; AKS writes the kind of place in small letters.
+fn members(request: &Request<'_>, before: Option<&Resource>) -> Map<String, Value> {
+    let mut members = before.map(|before| before.members.clone()).unwrap_or_default();
+    let asked = request.body.get("extendedLocation").filter(|place| place.is_object());
+    let read = asked.and_then(|place| schema::read(schema::EXTENDED_LOCATION, place, "extendedLocation", &request.version).ok());
+    if let Some(mut place) = read {
+        place["type"] = json!(place["type"].as_str().unwrap_or_default().to_lowercase());
+        members.insert("extendedLocation".into(), place);
+    }
+    members
 }
 
 /// Makes the cluster's Kubernetes side be as its ARM side says.
@@ -226,33 +186,41 @@ pub(super) fn render(request: &Request<'_>, resource: &Resource, state: &str) ->
     let mut properties = Map::new();
     properties.insert("provisioningState".into(), json!(state));
     properties.extend(resource.properties.clone());
-    let network = properties.get_mut("networkProfile").and_then(Value::as_object_mut);
-    if state == "Creating" {
-        // What is not made yet is not shown.
-        if let Some(Value::Object(balancer)) = network.and_then(|network| network.get_mut("loadBalancerProfile")) {
-            balancer.shift_remove("effectiveOutboundIPs");
-        }
-        properties.shift_remove("identityProfile");
-    } else if let Some(sku) = network.and_then(|network| network.get_mut("loadBalancerSku")).filter(|sku| *sku == "standard") {
-        // AKS echoes the client's spelling until the load balancer is there, and then shows the load balancer's own.
-        *sku = json!("Standard");
+    shown::hide_public_name(&mut properties);
+    let creating = state == "Creating";
+    if creating {
+        shown::not_yet(&mut properties);
     }
     let pools = properties.get_mut("agentPoolProfiles").and_then(Value::as_array_mut);
     for pool in pools.into_iter().flatten() {
+        if !creating {
+            pool["eTag"] = json!(agent_pools::etag(request, resource, pool));
+        }
         pool["provisioningState"] = json!(state);
+    }
+    let links = properties.get_mut("privateLinkResources").and_then(Value::as_array_mut);
+    for link in links.into_iter().flatten().filter(|_| !creating) {
+        link["id"] = json!(format!("{}/privateLinkResources/management", resource.id));
     }
     let mut body = json!({ "id": resource.id.as_str(), "location": resource.location, "name": resource.name() });
     if let Some(tags) = &resource.tags {
         body["tags"] = json!(tags);
     }
     body["type"] = json!(KIND_IN_BODIES);
-    body["kind"] = json!("Base");
+    let automatic = resource.sku.as_ref().is_some_and(facts::is_automatic);
+    body["kind"] = json!(if automatic { "Automatic" } else { "Base" });
+    if let Some(place) = resource.members.get("extendedLocation") {
+        body["extendedLocation"] = place.clone();
+    }
     body["properties"] = Value::Object(properties);
     if let Some(identity) = &resource.identity {
         body["identity"] = identity.clone();
     }
     body["sku"] = json!(resource.sku);
-    body::restrict(&mut body, &request.version);
+    if !creating {
+        body["eTag"] = json!(request.etag(resource));
+    }
+    shown::restrict(&mut body, &request.version);
     body
 }
 
@@ -277,6 +245,7 @@ pub(super) fn list(request: &Request<'_>) -> Result<Answer, Error> {
 /// Replaces the tags, all that a PATCH can change.
 pub(super) fn patch_tags(request: &Request<'_>) -> Result<Answer, Error> {
     let before = request.resource()?;
+    request.precondition(Voice::Cluster, Some(&request.etag(&before)))?;
     let mut resource = (*before).clone();
     resource.tags = request.body.get("tags").and_then(Value::as_object).cloned();
     resource.system_data = before.system_data.changed(&request.caller, request.now);

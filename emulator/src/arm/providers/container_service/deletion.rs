@@ -15,6 +15,7 @@ pub(super) fn delete(request: &Request<'_>) -> Result<Answer, Error> {
     let Some(resource) = request.world.arm.resource(&request.target.id) else {
         return Ok(Answer::empty(Voice::Cluster, StatusCode::NO_CONTENT));
     };
+    request.precondition(Voice::Cluster, Some(&request.etag(&resource)))?;
     preempt(request, &resource.id);
     let deleting =
         Resource { changing: "Deleting", settled_at: request.settles_at(), settles_as: "Succeeded", ..(*resource).clone() };

@@ -13,6 +13,19 @@ pub(super) fn invalid_parameter(name: &str) -> Error {
     Error::cluster(BAD, "InvalidParameter", message).target(name)
 }
 
+/// A parameter that breaks a rule of its own, with what it breaks; AKS puts a full stop behind the details' own.
+pub(super) fn invalid_value(name: &str, details: &str) -> Error {
+    let message = format!(
+        "The value of parameter {name} is invalid. Error details: {details}. Please see https://aka.ms/aks-naming-rules for more details."
+    );
+    Error::cluster(BAD, "InvalidParameter", message).target(name)
+}
+
+/// A parameter that has to be there.
+pub(super) fn missing_parameter(name: &str) -> Error {
+    Error::cluster(BAD, "InvalidParameter", format!("Required parameter {name} is missing (null).")).target(name)
+}
+
 /// A cluster's name that breaks the naming rules; AKS puts a full stop behind the details' own.
 pub(super) fn invalid_name(details: &str) -> Error {
     let message = format!(
@@ -39,13 +52,31 @@ pub(super) fn pool_version_not_supported(version: &str) -> Error {
     Error::cluster(BAD, "AgentPoolK8sVersionNotSupported", message)
 }
 
-/// A pool that would run ahead of its cluster (text inferred).
+/// A pool that would run ahead of its cluster; versions are shown resolved.
 pub(super) fn pool_version_above_cluster(pool: &str, cluster: &str) -> Error {
     let message = format!(
-        "Node pool version {pool} and control plane version {cluster} are incompatible. Minor version of node pool cannot be bigger than \
-         control plane version. For more information, please check https://aka.ms/version-skew-policy"
+        "Node pool version {pool} and control plane version {cluster} are incompatible. Minor version of node pool version {} is bigger \
+         than control plane version {}. For more information, please check https://aka.ms/version-skew-policy",
+        minor(pool),
+        minor(cluster)
     );
     Error::cluster(BAD, "NodePoolMcVersionIncompatible", message)
+}
+
+/// A pool that would lag too far behind its cluster.
+pub(super) fn pool_version_too_old(pool: &str, cluster: &str, most: u32) -> Error {
+    let message = format!(
+        "Node pool version {pool} and control plane version {cluster} are incompatible. Minor version of node pool cannot be more than \
+         {most} versions less than control plane's version. Minor version of node pool is {} and control plane is {}. For more \
+         information, please check https://aka.ms/version-skew-policy",
+        minor(pool),
+        minor(cluster)
+    );
+    Error::cluster(BAD, "NodePoolMcVersionIncompatible", message)
+}
+
+fn minor(version: &str) -> &str {
+    version.split('.').nth(1).unwrap_or_default()
 }
 
 /// A cluster that may not become another version (text inferred).
@@ -62,18 +93,31 @@ pub(super) fn no_system_pool() -> Error {
     Error::cluster(BAD, "MustDefineAtLeastOneSystemPool", "Must define at least one system pool.")
 }
 
-/// The last system pool cannot be deleted (text inferred).
-pub(super) fn last_system_pool(pool: &str) -> Error {
-    let message =
-        format!("There has to be at least one system agent pool. The agent pool {pool} is the last one and cannot be deleted.");
-    Error::cluster(BAD, "OperationNotAllowed", message)
+/// The last system pool cannot be deleted.
+pub(super) fn last_system_pool() -> Error {
+    Error::cluster(BAD, "OperationNotAllowed", "There has to be at least one system agent pool.")
+}
+
+/// The last pool cannot be deleted.
+pub(super) fn last_pool() -> Error {
+    Error::cluster(BAD, "OperationNotAllowed", "There has to be at least one agent pool.")
 }
 
 /// A size that system pools may not have (text inferred).
 pub(super) fn size_not_for_system_pools(size: &str) -> Error {
     let message =
-        format!("The requested VM size {size} is not allowed for system node pools: B-series sizes are for user node pools.");
-    Error::cluster(BAD, "InvalidParameter", message).target("vmSize")
+        format!("The VM SKU chosen for this cluster `{size}` does not have enough CPU/memory to run as a system node pool.");
+    Error::cluster(BAD, "SystemPoolSkuTooLow", message).target("agentPoolProfile.vmSize")
+}
+
+/// A count that the pool may not have.
+pub(super) fn count_out_of_range(count: i64, least: i64) -> Error {
+    let details = format!(
+        "agentPoolProfile.count was {count}. It must be greater or equal to minCount:{least} and less than or equal to maxCount:1000. If \
+         allowedMinCount was expected to be 0 but is 1: 1) The nodepool is a VMAS pool. 2) api Version is less than 2020-03-01. 3) The node \
+         is a system pool."
+    );
+    invalid_value("agentPoolProfile.count", details.trim_end_matches('.'))
 }
 
 /// A property that cannot change.

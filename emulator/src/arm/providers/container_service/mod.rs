@@ -3,17 +3,27 @@
 //! A cluster brings its own things along: an identity of its control plane, the node resource group `MC_…`, in it the user-assigned
 //! identity as which its nodes pull images, and a Kubernetes API server. Source: AKS' REST reference and documentation.
 
+mod addons;
 mod agent_pools;
 mod body;
 mod clusters;
+mod completion;
 mod credentials;
 mod deletion;
 mod errors;
+mod facts;
 mod guard;
 mod history;
 mod identities;
 mod lifecycle;
+mod network;
+mod pool;
+mod profiles;
+mod ranges;
+mod rules;
 mod run_command;
+mod schema;
+mod shown;
 mod states;
 mod validate;
 mod versions;

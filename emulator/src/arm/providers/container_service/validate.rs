@@ -4,8 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::errors;
-use super::versions;
+use super::{errors, rules, versions};
 use crate::arm::error::Error;
 
 /// Words that a cluster's name must not hold, and words that it must not begin with (AKS' naming rules).
@@ -65,15 +64,29 @@ pub(super) fn version(cluster: &str, asked: &str) -> Result<String, Error> {
     versions::resolve(asked).ok_or_else(|| errors::version_not_supported(cluster, asked))
 }
 
-/// A version that a pool asks for: it exists and is not above the cluster's.
+/// How many minor versions a pool may be behind its cluster (Kubernetes' skew policy since 1.28).
+const SKEW: u32 = 3;
+
+/// A version that a pool asks for: it exists, is not above the cluster's and not too far below. Retired versions are let be, as
+/// everywhere.
 pub(super) fn pool_version(asked: &str, cluster_version: &str) -> Result<String, Error> {
     if !versions::is_version(asked) {
         return Err(errors::invalid_parameter("orchestratorProfile.OrchestratorVersion"));
     }
     let resolved = versions::resolve(asked).ok_or_else(|| errors::pool_version_not_supported(asked))?;
-    let fits = versions::can_become(&resolved, cluster_version) || cluster_version.starts_with(&format!("{asked}."));
-    let older = || resolved.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok()) <= minor(cluster_version);
-    if fits || older() { Ok(resolved) } else { Err(errors::pool_version_above_cluster(asked, cluster_version)) }
+    let named = cluster_version.starts_with(&format!("{asked}."));
+    match (minor(&resolved), minor(cluster_version)) {
+        (Some(pool), Some(cluster)) if pool > cluster && !named => {
+            Err(errors::pool_version_above_cluster(&resolved, cluster_version))
+        }
+        (Some(pool), Some(cluster)) if cluster.saturating_sub(pool) > SKEW && !versions::is_retired(&resolved) => {
+            Err(errors::pool_version_too_old(&resolved, cluster_version, SKEW))
+        }
+        (Some(pool), Some(cluster)) if pool == cluster && !named && versions::is_older(cluster_version, &resolved) => {
+            Err(errors::pool_version_above_cluster(&resolved, cluster_version))
+        }
+        _ => Ok(resolved),
+    }
 }
 
 fn minor(version: &str) -> Option<u32> {
@@ -87,20 +100,17 @@ pub(super) fn pool(pool: &Map<String, Value>, name: &str) -> Result<(), Error> {
     let system = is_system(pool);
     let floor = i64::from(system);
     let number = |key: &str| pool.get(key).and_then(Value::as_i64);
-    if number("count").is_some_and(|count| !(floor..=1000).contains(&count)) {
-        return Err(errors::invalid_parameter("agentPoolProfile.count"));
+    if let Some(count) = number("count").filter(|count| !(floor..=1000).contains(count)) {
+        return Err(errors::count_out_of_range(count, floor));
     }
     if pool.get("enableAutoScaling").and_then(Value::as_bool) == Some(true) {
         let (least, most) = (number("minCount").unwrap_or(floor), number("maxCount").unwrap_or(0));
-        if least < floor || most < least || most > 1000 {
+        if least < floor {
             return Err(errors::invalid_parameter("agentPoolProfile.minCount"));
         }
-    }
-    if system && text("vmSize").to_ascii_lowercase().starts_with("standard_b") {
-        return Err(errors::size_not_for_system_pools(text("vmSize")));
-    }
-    if system && text("osType").eq_ignore_ascii_case("windows") {
-        return Err(errors::invalid_parameter("agentPoolProfile.osType"));
+        if most < least || most > 1000 {
+            return Err(errors::invalid_parameter("agentPoolProfile.maxCount"));
+        }
     }
     Ok(())
 }
@@ -117,6 +127,7 @@ pub(super) fn pools(pools: &[Value]) -> Result<(), Error> {
         let Some(members) = each.as_object() else { return Err(errors::invalid_parameter("agentPoolProfiles")) };
         let name = members.get("name").and_then(Value::as_str).unwrap_or_default();
         pool(members, name)?;
+        rules::pools::sent(members, false, "agentPoolProfile")?;
         if names.contains(&name) {
             return Err(errors::invalid_parameter("agentPoolProfiles.name"));
         }
@@ -125,7 +136,7 @@ pub(super) fn pools(pools: &[Value]) -> Result<(), Error> {
     if !pools.iter().filter_map(Value::as_object).any(is_system) {
         return Err(errors::no_system_pool());
     }
-    Ok(())
+    rules::pools::together(pools)
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ pub(super) fn resolve(asked: &str) -> Option<String> {
 }
 
 /// Whether a version is older than everything that is offered.
-fn is_retired(version: &str) -> bool {
+pub(super) fn is_retired(version: &str) -> bool {
     let oldest = CATALOG.minors.first().and_then(|minor| numbers(&minor.version));
     numbers(version).zip(oldest).is_some_and(|(version, oldest)| version[..2] < oldest[..])
 }
@@ -74,6 +74,11 @@ pub(super) fn can_become(from: &str, to: &str) -> bool {
         (Some(from), Some(to)) => to >= from && to[0] == from[0] && to[1] <= from[1] + 1,
         _ => false,
     }
+}
+
+/// Whether a version is older than another.
+pub(super) fn is_older(version: &str, other: &str) -> bool {
+    numbers(version).zip(numbers(other)).is_some_and(|(version, other)| version < other)
 }
 
 /// The offered versions that a cluster of version `from` may become.
