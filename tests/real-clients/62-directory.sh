@@ -114,6 +114,16 @@ step "sp: create-for-rbac again under the same name" az ad sp create-for-rbac -n
   succeeds
   prints "$PULLER"
 
+step "sp: create-for-rbac with a certificate" az ad sp create-for-rbac -n certified --create-cert
+  succeeds
+  prints '"fileWithCertAndPrivateKey"'
+CERTIFIED=$(sed -n 's/.*"appId": "\(.*\)".*/\1/p' <<<"$output")
+FILE=$(sed -n 's/.*"fileWithCertAndPrivateKey": "\(.*\)".*/\1/p' <<<"$output")
+step "sp: sign in with the certificate" as certified az login --service-principal -u "$CERTIFIED" --certificate "$FILE" \
+  --tenant "$AZURE_TENANT_ID" --allow-no-subscriptions
+  succeeds
+  prints "servicePrincipal"
+
 step "user: create" az ad user create --display-name Grace --user-principal-name grace@$DOMAIN --password 'Enough-Of-9-Words' --query id -o tsv
   succeeds
   matches '^[0-9a-f-]{36}$'

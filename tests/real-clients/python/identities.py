@@ -5,6 +5,7 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 
 import credentials
 import groups
+import workload
 from steps import refused, same, step
 
 NAME = "pythonidentity"
@@ -38,6 +39,7 @@ def run(azure):
         identities.get(groups.GROUP, "nobody")
 
     federated(azure.identities.federated_identity_credentials)
+    workload.run(azure.identities.federated_identity_credentials, identity)
 
 
 def federated(client):

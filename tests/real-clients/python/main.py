@@ -9,6 +9,7 @@ from azure.mgmt.containerservice import ContainerServiceClient
 from azure.mgmt.msi import ManagedServiceIdentityClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 
+import certificates
 import clusters
 import credentials
 import groups
@@ -36,6 +37,7 @@ def main():
     secret = ClientSecretCredential(tenant, environment["AZURE_CLIENT_ID"], environment["AZURE_CLIENT_SECRET"])
     azure = Azure(secret, subscription)
     credentials.run(azure)
+    certificates.run()
     groups.run(azure)
     registries.run(azure)
     identities.run(azure)
