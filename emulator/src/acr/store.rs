@@ -222,6 +222,25 @@ impl Store {
         }
     }
 
+    /// Gives a registry another ARM id: it was moved to another group. Its content and its host stay, and so do tokens for it.
+    pub fn moved(&self, from: &ResourceId, to: &ResourceId) {
+        let Some(old) = self.by_id(from) else { return };
+        let mut new = Registry::new(
+            to.clone(),
+            &old.name,
+            old.login_server.clone(),
+            &old.location,
+            old.settings.read().clone(),
+            old.pool.clone(),
+        );
+        new.registry_id = old.registry_id;
+        *new.repositories.get_mut() = std::mem::take(&mut *old.repositories.write());
+        *new.uploads.get_mut() = std::mem::take(&mut *old.uploads.lock());
+        self.login_servers.remove(from.key());
+        self.login_servers.insert(to.key().to_owned(), new.login_server.clone());
+        self.registries.insert(new.login_server.clone(), Arc::new(new));
+    }
+
     /// A public registry (`docker.io`, `mcr.microsoft.com`) by its host.
     pub fn public_registry(&self, host: &str) -> Option<Arc<Registry>> {
         let upstream = self.upstreams.read().get(&host.to_ascii_lowercase()).cloned()?;

@@ -1,6 +1,7 @@
 //! What ARM knows about types: their api-versions, verbs, regions (`fixtures/providers/*.json`). A type without behaviour of its
 //! own needs an entry there and nothing else to be named, versioned and authorized.
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use axum::http::Method;
@@ -10,10 +11,13 @@ use serde::Deserialize;
 use super::error::{self, Error};
 use super::providers::data::flaw;
 use super::providers::data::shape::{Example, Shape};
-use super::request::Target;
+use super::request::{RESOURCES, Target};
+use crate::kernel::resource_id::ResourceId;
 
 /// One provider a file: who adds a file adds a provider.
 static PROVIDERS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../fixtures/providers");
+/// The type that lists what can be done with a provider's types.
+pub const OPERATIONS: &str = "operations";
 const LOCATIONS: &str = include_str!("../../../fixtures/locations.json");
 
 /// A provider's namespace and its types.
@@ -53,6 +57,9 @@ pub struct Type {
     /// Whether it stands at any scope.
     #[serde(default)]
     pub extension: bool,
+    /// Whether its resources can be moved to another group or subscription.
+    #[serde(default)]
+    pub movable: bool,
     #[serde(default)]
     api_versions: Vec<String>,
     /// What it is, if it has no behaviour of its own.
@@ -99,8 +106,13 @@ pub fn providers() -> &'static [Provider] {
     static CATALOG: OnceLock<Vec<Provider>> = OnceLock::new();
     CATALOG.get_or_init(|| {
         let read = |file: &File<'_>| {
-            serde_json::from_slice(file.contents())
-                .unwrap_or_else(|fault| panic!("{} is no provider: {fault}", file.path().display()))
+            let mut provider: Provider = serde_json::from_slice(file.contents())
+                .unwrap_or_else(|fault| panic!("{} is no provider: {fault}", file.path().display()));
+            // Every provider lists its operations.
+            if !provider.types.iter().any(|kind| kind.name == OPERATIONS) {
+                provider.types.push(Type::operations());
+            }
+            provider
         };
         let mut all: Vec<Provider> = PROVIDERS.files().map(read).collect();
         for text in ADDED.get().into_iter().flatten() {
@@ -148,6 +160,34 @@ fn join(all: &mut Vec<Provider>, added: Provider) {
     }
 }
 
+/// The types by their full names in lower case.
+fn types() -> &'static HashMap<String, Known> {
+    static INDEX: OnceLock<HashMap<String, Known>> = OnceLock::new();
+    INDEX.get_or_init(|| {
+        let all = providers().iter().flat_map(|provider| provider.types.iter().map(move |kind| Known { provider, kind }));
+        all.map(|known| (known.full_type().to_ascii_lowercase(), known)).collect()
+    })
+}
+
+/// A type by its full name, in any case.
+pub fn known(full_type: &str) -> Option<Known> {
+    types().get(&full_type.to_ascii_lowercase()).copied()
+}
+
+/// Refuses a path that has no subscription and does not need one either: only some providers have types at the tenant's level.
+pub fn reachable(target: &Target) -> Result<(), Error> {
+    if target.namespace == RESOURCES || target.scope != ResourceId::root() {
+        return Ok(());
+    }
+    let path = target.type_path();
+    let reachable = provider(&target.namespace).is_some_and(|provider| {
+        let above_subscriptions = provider.arm_owned || provider.types.iter().any(|kind| kind.extension);
+        let kind = provider.types.iter().find(|kind| kind.name.eq_ignore_ascii_case(&path));
+        kind.map_or(above_subscriptions, |kind| kind.name == OPERATIONS || above_subscriptions && !kind.tracked)
+    });
+    if reachable { Ok(()) } else { Err(error::missing_subscription()) }
+}
+
 /// All regions.
 pub fn locations() -> &'static [Location] {
     static LIST: OnceLock<Vec<Location>> = OnceLock::new();
@@ -175,30 +215,77 @@ impl Provider {
     pub fn versions(&'static self, kind: &'static Type) -> &'static [String] {
         if kind.api_versions.is_empty() { &self.api_versions } else { &kind.api_versions }
     }
+
+    /// Whether an extension type is named, with more behind it.
+    fn has_extension(&self, types: &[String]) -> bool {
+        types.len() > 1 && self.types.iter().any(|kind| kind.extension && kind.name.eq_ignore_ascii_case(&types[0]))
+    }
+
+    /// Whether a subscription must be registered for it before it can be used.
+    pub fn needs_registration(&self) -> bool {
+        !self.arm_owned && self.namespace != "Microsoft.Authorization"
+    }
+}
+
+impl Type {
+    fn operations() -> Self {
+        Self {
+            name: OPERATIONS.into(),
+            item: String::new(),
+            collection: "GET".into(),
+            // Who asks must be somebody (inferred).
+            action: Some("-".into()),
+            tracked: false,
+            located: false,
+            extension: false,
+            movable: false,
+            api_versions: Vec::new(),
+            data: None,
+            example: None,
+        }
+    }
+
+    /// The verbs of one object.
+    pub fn item_verbs(&self) -> impl Iterator<Item = &str> {
+        self.item.split(' ').filter(|verb| !verb.is_empty())
+    }
+
+    /// The verbs of the collection, or of an action.
+    pub fn collection_verbs(&self) -> impl Iterator<Item = &str> {
+        self.collection.split(' ').filter(|verb| !verb.is_empty())
+    }
 }
 
 impl Known {
     /// Finds the type of a target and settles its version. `location` is where the request is about, for the message.
     pub fn settle(target: &Target, version: &str, location: &str) -> Result<Self, Error> {
         let provider = provider(&target.namespace).ok_or_else(|| error::invalid_namespace(&target.namespace))?;
-        let path = target.type_path();
-        let kind = provider
-            .types
-            .iter()
-            .find(|kind| kind.name.eq_ignore_ascii_case(&path))
-            .ok_or_else(|| error::invalid_type(&target.namespace, version))?;
-        let versions = provider.versions(kind);
-        if versions.iter().any(|known| known.eq_ignore_ascii_case(version)) {
-            return Ok(Self { provider, kind });
+        let found = known(&format!("{}/{}", target.namespace, target.type_path()));
+        let versions = found.map_or(provider.api_versions.as_slice(), |found| provider.versions(found.kind));
+        let has_version = versions.iter().any(|known| known.eq_ignore_ascii_case(version));
+        match found {
+            Some(found) if has_version => Ok(found),
+            // A malformed scope is taken for one of ARM's own types, whose versions the message names.
+            None | Some(_) if provider.arm_owned && !has_version => Err(error::invalid_api_version(version, versions)),
+            None if target.is_routed() => Err(error::not_routed(target.id.as_str())),
+            None if provider.has_extension(&target.types) => {
+                Err(error::unsupported_type(&format!("{}/{}", target.namespace, target.rest())))
+            }
+            None => Err(error::invalid_type(&target.namespace, version)),
+            Some(Known { kind, .. }) if kind.extension => {
+                Err(error::invalid_type_version(&provider.namespace, &kind.name, version, versions))
+            }
+            Some(Known { kind, .. }) => {
+                let regions: Vec<String> = locations().iter().map(|region| region.name.clone()).collect();
+                Err(error::no_registered_provider(location, version, &kind.name, versions, &regions))
+            }
         }
-        Err(if provider.arm_owned {
-            error::invalid_api_version(version, versions)
-        } else if kind.extension {
-            error::invalid_type_version(&provider.namespace, &kind.name, version, versions)
-        } else {
-            let regions: Vec<String> = locations().iter().map(|region| region.name.clone()).collect();
-            error::no_registered_provider(location, version, &kind.name, versions, &regions)
-        })
+    }
+
+    /// Whether its resources lie in groups: those of a tracked type, and what belongs to them.
+    pub fn lies_in_group(&self) -> bool {
+        let root = self.kind.name.split('/').next().unwrap_or_default();
+        self.provider.types.iter().any(|kind| kind.name == root && kind.tracked)
     }
 
     /// Whether the type has this verb, for an object or for its collection.

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::store::Change;
 use crate::kernel::resource_id::ResourceId;
 
 /// Who speaks, which decides the wire shape and a few headers.
@@ -185,14 +186,46 @@ pub fn invalid_type(namespace: &str, version: &str) -> Error {
     Error::gateway(StatusCode::NOT_FOUND, "InvalidResourceType", message)
 }
 
-/// A known type, but not in this version.
+/// A known type, but not in this version. Here the versions are told from the oldest on.
 pub fn invalid_type_version(namespace: &str, kind: &str, version: &str, supported: &[String]) -> Error {
+    let mut supported: Vec<&str> = supported.iter().map(String::as_str).collect();
+    supported.sort_unstable();
     let message = format!(
         "The resource type '{kind}' could not be found in the namespace '{namespace}' for api version '{version}'. The supported \
          api-versions are '{}'.",
         supported.join(",")
     );
     Error::gateway(StatusCode::NOT_FOUND, "InvalidResourceType", message)
+}
+
+/// An extension type with more behind its name than it has.
+pub fn unsupported_type(rest: &str) -> Error {
+    let message = format!("Unsupported resource type: '{rest}'.");
+    Error::gateway(StatusCode::NOT_FOUND, "ResourceTypeNotSupported", message)
+}
+
+/// A subscription that is not registered for a provider.
+pub fn missing_registration(namespace: &str) -> Error {
+    let message = format!(
+        "The subscription is not registered to use namespace '{namespace}'. See https://aka.ms/rps-not-found for how to register \
+         subscriptions."
+    );
+    Error::gateway(StatusCode::CONFLICT, "MissingSubscriptionRegistration", message)
+}
+
+/// A change that locks forbid.
+pub fn scope_locked(change: Change, scope: &ResourceId, locked: &[ResourceId]) -> Error {
+    let verb = match change {
+        Change::Write => "write",
+        Change::Delete => "delete",
+    };
+    let locked: Vec<&str> = locked.iter().map(ResourceId::as_str).collect();
+    let message = format!(
+        "The scope '{scope}' cannot perform {verb} operation because following scope(s) are locked: '{}'. Please remove the lock and \
+         try again.",
+        locked.join(",")
+    );
+    Error::gateway(StatusCode::CONFLICT, "ScopeLocked", message)
 }
 
 /// A subscription id that is no GUID.

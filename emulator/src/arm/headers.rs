@@ -19,6 +19,9 @@ use crate::world::World;
 /// How many headers an answer has, about.
 const USUAL: usize = 24;
 
+/// How many regions a list over all of them asks.
+const REGIONS_ASKED: usize = 8;
+
 /// What the headers of an answer depend on besides the answer itself.
 #[derive(Debug)]
 pub struct Context<'a> {
@@ -28,6 +31,8 @@ pub struct Context<'a> {
     pub caller: Option<Uuid>,
     /// What is left of the budgets that the request was taken from.
     pub left: Option<Left>,
+    /// Whether the answer is put together from all regions.
+    pub fans_out: bool,
 }
 
 /// An answer before its headers.
@@ -65,6 +70,12 @@ pub fn stamp(world: &World, context: &Context<'_>, answer: Answer) -> Response<B
     identify(world, context, answer.voice, date, &mut headers);
     if let Some(left) = context.left {
         budgets(left, &mut headers);
+    }
+    if context.fans_out && answer.status.is_success() {
+        // One for each region that was asked; recorded answers have eight, all of them empty.
+        for _ in 0..REGIONS_ASKED {
+            headers.append(HeaderName::from_static("x-ms-original-request-ids"), HeaderValue::from_static(""));
+        }
     }
     if answer.status.is_client_error() && answer.voice == Voice::Gateway {
         headers.insert(HeaderName::from_static("x-ms-failure-cause"), HeaderValue::from_static("gateway"));

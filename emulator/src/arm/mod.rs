@@ -1,13 +1,14 @@
 //! Azure Resource Manager on `management.azure.com`: the pipeline that every request passes, from its path to its answer.
 //!
-//! Each step has its own type and takes the one before, so that none can be skipped: a provider is only reached with a
-//! [`Request`], which only [`permit`] makes. The order of the steps is the order in which Azure's errors win over each other:
-//! route, api-version, subscription, token, type and its version, rights, group, body, and then what the provider says.
+//! Each step has its own type and takes the one before ([`steps`]), so that none can be skipped: a provider is only reached with
+//! a [`Request`] that no lock forbids. The order of the steps is the order in which Azure's errors win over each other: route,
+//! api-version, subscription, token, rate, type and its version, rights, group, registration, body, location, locks, and then what
+//! the provider says.
 //! Source: the ARM resource provider contract and answers that users have reported; where only inference tells, it says so.
 
 pub mod catalog;
 pub mod error;
-mod filter;
+pub mod filter;
 mod headers;
 mod metadata;
 mod operation;
@@ -15,20 +16,20 @@ mod page;
 mod precondition;
 mod providers;
 pub mod request;
+mod steps;
 pub mod store;
 mod validate;
 
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, Method, Response, StatusCode};
 use axum::{Extension, Router};
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::entra::token::{self, TokenFault};
 use crate::front::conn::Conn;
 use crate::kernel::access::{Access, Plane};
 use crate::kernel::principal::Caller;
@@ -39,18 +40,9 @@ use catalog::Known;
 use error::{Error, Voice};
 use headers::{Answer, Context};
 use request::{Query, Target};
-use store::{Left, Spending};
 
 /// A body may be this large.
 const BODY_AT_MOST: usize = 4 * 1024 * 1024;
-
-/// The audiences that ARM takes tokens for.
-const AUDIENCES: [&str; 4] = [
-    "https://management.core.windows.net/",
-    "https://management.core.windows.net",
-    "https://management.azure.com/",
-    "https://management.azure.com",
-];
 
 /// Every route of the plane: ARM's paths are too regular for a table, so all go through the pipeline.
 pub fn router() -> Router {
@@ -92,7 +84,7 @@ async fn serve(
 
 /// The pipeline.
 fn answer(world: &Arc<World>, conn: &Conn, raw: Raw) -> Response<Body> {
-    let mut context = Context { headers: &raw.headers, caller: None, left: None };
+    let mut context = Context { headers: &raw.headers, caller: None, left: None, fans_out: false };
     let outcome = run(world, conn, &raw, &mut context);
     let mut answer = outcome.unwrap_or_else(Answer::from);
     if raw.method == Method::HEAD {
@@ -106,95 +98,18 @@ fn run(world: &Arc<World>, conn: &Conn, raw: &Raw, context: &mut Context<'_>) ->
         return Ok(answer);
     }
     operation::finish(world);
-    let target = Target::parse(&raw.method, &raw.path)?;
-    let versioned = version(target, &raw.query)?;
-    let subscribed = subscribed(world, &versioned)?;
-    let caller = authenticate(world, raw, &subscribed.tenant)?;
+    let versioned = steps::version(Target::parse(&raw.method, &raw.path)?, &raw.query)?;
+    let subscribed = steps::subscribed(world, &versioned)?;
+    let caller = steps::authenticate(world, raw, &subscribed)?;
     context.caller = Some(caller.object_id);
-    context.left = Some(throttle(world, &raw.method, &subscribed, &caller)?);
-    let typed = settle(world, raw, versioned)?;
-    let mut request = permit(world, conn, raw, typed, caller)?;
-    request.group_exists()?;
-    request.body = validate::body(&request, raw)?;
+    context.left = Some(steps::throttle(world, &raw.method, &subscribed, &caller)?);
+    let typed = steps::settle(world, raw, versioned)?;
+    context.fans_out = typed.fans_out();
+    let placed = steps::permit(world, conn, raw, typed, caller)?.place()?.read(raw)?;
     // One write at a time, from its checks to its last change; reads do not wait for it.
     let _alone = (raw.method != Method::GET && raw.method != Method::HEAD).then(|| world.arm.writing.lock());
-    request.group_stays()?;
-    validate::envelope(&request)?;
-    providers::answer(&request)
-}
-
-/// A target whose api-version is named, though not yet known to exist.
-struct Versioned {
-    target: Target,
-    version: String,
-}
-
-fn version(target: Target, query: &Query) -> Result<Versioned, Error> {
-    let version = query.get("api-version").filter(|version| !version.is_empty()).ok_or_else(error::missing_api_version)?;
-    Ok(Versioned { target, version: version.to_owned() })
-}
-
-/// A subscription that exists, or none because none is named.
-struct Subscribed {
-    id: Option<Uuid>,
-    /// Which tenant to name in a challenge: the subscription's, or none.
-    tenant: String,
-}
-
-fn subscribed(world: &World, versioned: &Versioned) -> Result<Subscribed, Error> {
-    let Some(id) = versioned.target.id.subscription() else { return Ok(Subscribed { id: None, tenant: String::new() }) };
-    let parsed = Uuid::try_parse(id).ok().filter(|_| id.len() == 36).ok_or_else(|| error::invalid_subscription_id(id))?;
-    world.arm.subscription(parsed).ok_or_else(|| error::subscription_not_found(id))?;
-    Ok(Subscribed { id: Some(parsed), tenant: world.directory.tenant.id.to_string() })
-}
-
-fn authenticate(world: &World, raw: &Raw, tenant: &str) -> Result<Caller, Error> {
-    let header = raw.headers.get(AUTHORIZATION).ok_or_else(|| error::authentication_missing(tenant))?;
-    let bearer = header.to_str().ok().and_then(|text| text.split_once(' '));
-    let shown = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, shown)| shown.trim());
-    let claims = token::verify(world, shown.ok_or_else(|| error::token_invalid(tenant))?).map_err(|fault| match fault {
-        TokenFault::Expired { expires, now } => error::token_expired(expires, now, tenant),
-        TokenFault::WrongIssuer(issuer) if issuer.starts_with("https://sts.windows.net/") => {
-            error::token_of_other_tenant(&issuer, &world.directory.tenant.id.to_string())
-        }
-        _ => error::token_invalid(tenant),
-    })?;
-    if !AUDIENCES.iter().any(|known| known.eq_ignore_ascii_case(&claims.audience)) {
-        return Err(error::token_of_other_audience(&claims.audience, &AUDIENCES, tenant));
-    }
-    token::caller(world, &claims).ok_or_else(|| error::token_invalid(tenant))
-}
-
-/// Counts the request; refuses it if the budget is empty and the world was told to.
-fn throttle(world: &World, method: &Method, subscribed: &Subscribed, caller: &Caller) -> Result<Left, Error> {
-    let spending = match *method {
-        Method::GET | Method::HEAD => Spending::Reads,
-        Method::DELETE => Spending::Deletes,
-        _ => Spending::Writes,
-    };
-    let spent = world.arm.budgets.spend(subscribed.id, caller.object_id, spending, world.clock.now());
-    spent.map_err(|seconds| {
-        let subscription = subscribed.id.map(|id| id.to_string());
-        error::throttled(subscription.as_deref(), caller.object_id, spending.singular(), seconds)
-    })
-}
-
-/// A target whose type and version exist, and whose verb the type has.
-struct Typed {
-    target: Target,
-    version: String,
-    known: Known,
-}
-
-fn settle(world: &World, raw: &Raw, versioned: Versioned) -> Result<Typed, Error> {
-    let Versioned { target, version } = versioned;
-    let group = world.arm.group(&target.id);
-    let location = group.as_ref().map_or("global", |group| &group.location);
-    let known = Known::settle(&target, &version, location)?;
-    if !known.allows(&raw.method, target.is_item()) {
-        return Err(error::method_not_supported(raw.method.as_str()));
-    }
-    Ok(Typed { target, version, known })
+    let unlocked = placed.check()?.unlock()?;
+    providers::answer(unlocked.request())
 }
 
 /// A request whose caller may do what it asks: the only thing that a provider takes.
@@ -215,45 +130,9 @@ struct Request<'a> {
     action: String,
     /// The body as JSON; null if there is none.
     body: Value,
+    /// The body's text.
+    text: &'a str,
     now: Timestamp,
-}
-
-fn permit<'a>(world: &'a Arc<World>, conn: &'a Conn, raw: &'a Raw, typed: Typed, caller: Caller) -> Result<Request<'a>, Error> {
-    let Typed { target, version, known } = typed;
-    let item = target.is_item();
-    let action = match known.action(&raw.method, item) {
-        // Registering is an action of the provider that is registered.
-        Some(_) if raw.method == Method::POST && known.kind.name.starts_with("subscriptions/providers/") => {
-            Some(format!("{}/{}/action", target.name(), target.types.last().map_or("", String::as_str)))
-        }
-        action => action,
-    };
-    // Providers are asked about and registered with the right on their subscription.
-    let of_provider = known.kind.name.starts_with("subscriptions/providers");
-    let scope = match target.id.subscription() {
-        Some(subscription) if of_provider => ResourceId::of_subscription(subscription),
-        _ => target.owner(),
-    };
-    if let Some(action) = &action
-        && !world.access.decide(&caller, Plane::Management, action, &scope).is_allowed()
-    {
-        return Err(error::authorization_failed(&caller.label, caller.object_id, action, scope.as_str()));
-    }
-    Ok(Request {
-        world,
-        conn,
-        method: &raw.method,
-        path: &raw.path,
-        query: &raw.query,
-        headers: &raw.headers,
-        target,
-        known,
-        version: version.to_ascii_lowercase(),
-        caller,
-        action: action.unwrap_or_default(),
-        body: Value::Null,
-        now: world.clock.now(),
-    })
 }
 
 impl Request<'_> {
@@ -267,25 +146,15 @@ impl Request<'_> {
         self.access().decide(&self.caller, Plane::Management, action, scope).is_allowed()
     }
 
-    /// A group that is named must exist, unless it is being made or asked for.
-    fn group_exists(&self) -> Result<(), Error> {
-        let Some(group) = self.target.id.group() else { return Ok(()) };
-        let about_the_group = self.known.kind.name == "subscriptions/resourceGroups" && *self.method == Method::PUT;
-        if about_the_group || self.world.arm.group(&self.target.id).is_some() {
-            return Ok(());
-        }
-        Err(error::group_not_found(group))
+    /// Whether a subscription is registered for a provider.
+    fn registration(&self, subscription: Uuid, namespace: &str) -> &'static str {
+        let required = self.world.settings.values().registration_required;
+        self.world.arm.registrations.state(subscription, namespace, self.now, required)
     }
 
-    /// A group that is being deleted takes no writes. What is deleted in it, or with it, may be deleted again.
-    fn group_stays(&self) -> Result<(), Error> {
-        let reads = *self.method == Method::GET || *self.method == Method::HEAD || *self.method == Method::DELETE;
-        match self.world.arm.group(&self.target.id) {
-            Some(group) if !reads && self.world.arm.is_being_deleted(&group.id, self.now) => {
-                Err(error::group_being_deleted(group.id.name()))
-            }
-            _ => Ok(()),
-        }
+    /// Whether this is anything else than a read.
+    fn writes(&self) -> bool {
+        *self.method != Method::GET && *self.method != Method::HEAD
     }
 
     /// The resource that the target names, or ARM's own 404.

@@ -149,7 +149,10 @@ fn finish_locked(world: &World) {
     while let Some(operation) = world.arm.take_ended(world.clock.now()) {
         match &operation.ending {
             Ending::Nothing => {}
-            Ending::RemoveGroup => providers::remove_group(world, &operation.resource),
+            Ending::RemoveGroup => match providers::locks::blocked(world, &operation.resource) {
+                None => providers::remove_group(world, &operation.resource),
+                Some(refusal) => world.arm.conclude(&operation.name, "Failed", Ok(Some(refusal))),
+            },
             Ending::Remove => {
                 if let Some(resource) = world.arm.resource(&operation.resource) {
                     providers::remove(world, &resource);
@@ -230,11 +233,22 @@ pub(super) fn registry_result(request: &Request<'_>) -> Result<Answer, Error> {
     }
 }
 
-/// `/subscriptions/{id}/operationresults/{token}` of ARM: 202 and then 200, both without a body.
+/// `/subscriptions/{id}/operationresults/{token}` of ARM: 202 and then 200, both without a body; 204 for what ends with null. What
+/// failed ends in the error, as a 409.
 pub(super) fn gateway_result(request: &Request<'_>) -> Result<Answer, Error> {
     let operation = request.operation().map_err(|_| error::not_routed(request.target.id.as_str()))?;
     if !operation.is_running(request.now) {
-        return Ok(Answer::empty(Voice::Gateway, StatusCode::OK));
+        return Ok(match &operation.result {
+            Err((code, message)) => {
+                let body = json!({ "error": { "code": code, "message": message } });
+                Answer::json(Voice::Gateway, StatusCode::CONFLICT, body)
+            }
+            Ok(Some(body)) if operation.ends_as != "Succeeded" => {
+                Answer::json(Voice::Gateway, StatusCode::CONFLICT, body.clone())
+            }
+            Ok(Some(Value::Null)) => Answer::empty(Voice::Gateway, StatusCode::NO_CONTENT),
+            Ok(_) => Answer::empty(Voice::Gateway, StatusCode::OK),
+        });
     }
     let url = request.poll_url(request.target.id.as_str(), &request.version);
     Ok(Answer::empty(Voice::Gateway, StatusCode::ACCEPTED).header("location", url).header("retry-after", "15".into()))

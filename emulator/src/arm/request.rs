@@ -50,7 +50,8 @@ impl Target {
     fn below_provider(id: ResourceId, segments: &[String], position: usize, path: &str) -> Result<Self, Error> {
         let (scope, rest) = (&segments[..position], &segments[position + 1..]);
         let in_subscription = scope.len() == 2 && scope[0].eq_ignore_ascii_case("subscriptions");
-        let registration = rest.len() == 2 && ["register", "unregister"].iter().any(|verb| rest[1].eq_ignore_ascii_case(verb));
+        let registration =
+            rest.len() == 2 && ["register", "unregister", "resourceTypes"].iter().any(|verb| rest[1].eq_ignore_ascii_case(verb));
         if rest.len() == 1 || registration {
             let (mut types, mut names) = (vec!["providers".to_owned()], vec![rest[0].clone()]);
             if in_subscription {
@@ -62,9 +63,14 @@ impl Target {
             types.extend(rest.get(1).cloned());
             return Ok(Self { id, scope: ResourceId::root(), namespace: RESOURCES.into(), types, names });
         }
-        let in_group = scope.len() == 4 && scope[2].eq_ignore_ascii_case("resourcegroups");
+        let below_subscription = scope.first().is_some_and(|first| first.eq_ignore_ascii_case("subscriptions"));
+        let in_group = below_subscription && scope.len() == 4 && scope[2].eq_ignore_ascii_case("resourcegroups");
         let extends = scope.iter().any(|segment| segment.eq_ignore_ascii_case("providers"));
-        if !(scope.is_empty() || extends || (in_subscription || in_group) && scope[0].eq_ignore_ascii_case("subscriptions")) {
+        if below_subscription && !(in_subscription || in_group || extends) {
+            // A group's name that is empty, or an id: ARM looks for one of its own types.
+            return Self::of_arm(id, segments, path);
+        }
+        if !(scope.is_empty() || below_subscription || extends) {
             return Err(error::missing_subscription());
         }
         Ok(Self {
@@ -90,6 +96,19 @@ impl Target {
             types: segments.iter().step_by(2).cloned().collect(),
             names: segments.iter().skip(1).step_by(2).cloned().collect(),
         })
+    }
+
+    /// Whether this is one of ARM's own routes, as opposed to a type below `providers`.
+    pub fn is_routed(&self) -> bool {
+        let first = self.types.first().map_or("", String::as_str);
+        self.namespace == RESOURCES && ["subscriptions", "tenants", "providers"].iter().any(|own| first.eq_ignore_ascii_case(own))
+    }
+
+    /// What stands behind the namespace: types and names in turn, as written.
+    pub fn rest(&self) -> String {
+        let behind =
+            self.id.key().rfind("/providers/").map_or("", |position| &self.id.as_str()[position + "/providers/".len()..]);
+        behind.split_once('/').map_or("", |(_, rest)| rest).to_owned()
     }
 
     /// Whether this is one object, as opposed to a collection or an action.

@@ -4,8 +4,11 @@
 //! index by type keeps the cost of a list independent of everything else.
 
 mod budget;
+mod locks;
 mod operations;
 mod page;
+mod registrations;
+mod tag_names;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,8 +25,11 @@ use crate::world::Seed;
 use operations::Operations;
 
 pub use budget::{Budgets, Left, Spending};
+pub use locks::{Change, Lock, LockLevel, Locks};
 pub use operations::{Ending, Fault, Operation, Timing};
 pub use page::{Page, Window};
+pub use registrations::Registrations;
+pub use tag_names::TagNames;
 
 /// A subscription.
 #[derive(Clone, Debug)]
@@ -32,6 +38,8 @@ pub struct Subscription {
     pub id: Uuid,
     /// The name that people see.
     pub display_name: String,
+    /// Its tags.
+    pub tags: Option<Map<String, Value>>,
 }
 
 /// A resource group.
@@ -163,6 +171,12 @@ pub struct Store {
     pub timing: RwLock<Timing>,
     /// What callers may still ask for.
     pub budgets: Budgets,
+    /// What is locked.
+    pub locks: Locks,
+    /// Which providers the subscriptions are registered for.
+    pub registrations: Registrations,
+    /// The names and values of tags that were put without a resource that has them.
+    pub tag_names: TagNames,
 }
 
 #[derive(Debug, Default)]
@@ -183,7 +197,7 @@ impl Store {
         let mut inner = self.inner.write();
         for subscription in &seed.subscriptions {
             let id = subscription.id;
-            let subscription = Subscription { id, display_name: subscription.display_name.clone() };
+            let subscription = Subscription { id, display_name: subscription.display_name.clone(), tags: None };
             inner.subscriptions.insert(id, Arc::new(subscription));
         }
     }
@@ -196,6 +210,11 @@ impl Store {
     /// A subscription by its id.
     pub fn subscription(&self, id: Uuid) -> Option<Arc<Subscription>> {
         self.inner.read().subscriptions.get(&id).cloned()
+    }
+
+    /// Puts a subscription that has changed.
+    pub fn put_subscription(&self, subscription: Subscription) {
+        self.inner.write().subscriptions.insert(subscription.id, Arc::new(subscription));
     }
 
     /// The group that `id` is or lies in.

@@ -1,11 +1,15 @@
 //! What ARM checks about a body before a provider sees it: media type, JSON, the members that every tracked resource has, the
 //! location. Source: the ARM resource provider contract; messages that users have reported, inferred ones marked.
 
+mod position;
+
 use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value};
 
 use super::error::{self, Error};
 use super::{Raw, Request, catalog, media_type};
+use crate::kernel::resource_id::ResourceId;
+use position::{Read, position};
 
 /// The members of a resource definition (the list is inferred).
 const MEMBERS: [&str; 17] = [
@@ -29,11 +33,11 @@ const MEMBERS: [&str; 17] = [
 ];
 
 /// Reads the body as JSON; null if there is none.
-pub(super) fn body(request: &Request<'_>, raw: &Raw) -> Result<Value, Error> {
+pub(super) fn body<'a>(request: &Request<'_>, raw: &'a Raw) -> Result<(Value, &'a str), Error> {
     let Some(bytes) = &raw.body else { return Err(error::content_too_large()) };
     let expected = matches!(*request.method, Method::PUT | Method::PATCH | Method::POST);
     if bytes.is_empty() || !expected {
-        return Ok(Value::Null);
+        return Ok((Value::Null, ""));
     }
     let given = media_type(&raw.headers);
     if given.as_deref() != Some("application/json") {
@@ -41,12 +45,12 @@ pub(super) fn body(request: &Request<'_>, raw: &Raw) -> Result<Value, Error> {
     }
     let authorization = request.known.provider.namespace == "Microsoft.Authorization";
     let text = std::str::from_utf8(bytes).map_err(|_| error::invalid_content("Unable to translate bytes to Unicode."))?;
-    serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|fault| {
-        if authorization {
-            return error::bad_request_format();
-        }
-        error::invalid_content(&parse_fault(text, &fault))
-    })
+    let text = text.trim_start_matches('\u{feff}');
+    match serde_json::from_str(text) {
+        Ok(body) => Ok((body, text)),
+        Err(_) if authorization => Err(error::bad_request_format()),
+        Err(fault) => Err(error::invalid_content(&parse_fault(text, &fault))),
+    }
 }
 
 /// A parser's complaint in the manner of Json.NET (which of its texts it is, is inferred).
@@ -60,36 +64,58 @@ fn parse_fault(text: &str, fault: &serde_json::Error) -> String {
     format!("Unexpected character encountered while parsing value: {found}. Path '', line {line}, position {column}.")
 }
 
-/// Checks the members that ARM itself knows.
-pub(super) fn envelope(request: &Request<'_>) -> Result<(), Error> {
+/// Checks the members that ARM itself knows, and spells them as it does: their case does not count.
+pub(super) fn envelope(request: &mut Request<'_>) -> Result<(), Error> {
     let tracked = request.known.kind.tracked || request.known.kind.name == "subscriptions/resourceGroups";
     let writes = *request.method == Method::PUT || *request.method == Method::PATCH;
     if !(tracked && writes && request.target.is_item()) {
         return Ok(());
     }
-    let empty = Map::new();
-    let members = match &request.body {
+    let members = match std::mem::take(&mut request.body) {
         Value::Object(members) => members,
-        Value::Null => &empty,
+        Value::Null if request.text.is_empty() => Map::new(),
         other => {
-            let token = token_of(other);
+            let token = token_of(&other);
             return Err(error::invalid_content(&format!(
                 "Error converting value to type 'ResourceDefinition'. Unexpected token: {token}. Path '', line 1, position 1."
             )));
         }
     };
+    let mut definition = Map::with_capacity(members.len());
     for (member, value) in members {
-        if !MEMBERS.iter().any(|known| known.eq_ignore_ascii_case(member)) {
+        let Some(known) = MEMBERS.iter().find(|known| known.eq_ignore_ascii_case(&member)) else {
+            let (line, position) = position(request.text, &[&member], Read::Name);
             return Err(error::invalid_content(&format!(
-                "Could not find member '{member}' on object of type 'ResourceDefinition'. Path '{member}', line 1, position {}.",
-                member.len() + 4
+                "Could not find member '{member}' on object of type 'ResourceDefinition'. Path '{member}', line {line}, position {position}."
             )));
+        };
+        expect_type(request.text, &member, &value)?;
+        if let Some(tags) = value.as_object().filter(|_| *known == "tags") {
+            self::tags(request.text, &[&member], tags)?;
         }
-        expect_type(member, value)?;
+        definition.insert((*known).to_owned(), value);
     }
-    tags(members)?;
-    same_name(request, members)?;
-    location(request, members)
+    same_names(request, &definition)?;
+    location(request, &definition)?;
+    request.body = Value::Object(definition);
+    Ok(())
+}
+
+/// A value that is none of those that there are, in Json.NET's words. `path` is where it stands in the text.
+pub(super) fn not_a(kind: &str, given: &str, text: &str, path: &[&str]) -> Error {
+    let (line, position) = position(text, path, Read::Value);
+    let path = path.join(".");
+    let why = format!("Error converting value \"{given}\" to type '{kind}'. Path '{path}', line {line}, position {position}.");
+    error::invalid_content(&why)
+}
+
+/// A member that must be there and is not, in Json.NET's words. `path` is where the object stands that lacks it.
+pub(super) fn required(member: &str, text: &str, path: &[&str]) -> Error {
+    let (line, position) = position(text, path, Read::Value);
+    let path = path.join(".");
+    error::invalid_content(&format!(
+        "Required property '{member}' not found in JSON. Path '{path}', line {line}, position {position}."
+    ))
 }
 
 fn token_of(value: &Value) -> &'static str {
@@ -103,7 +129,7 @@ fn token_of(value: &Value) -> &'static str {
     }
 }
 
-fn expect_type(member: &str, value: &Value) -> Result<(), Error> {
+fn expect_type(text: &str, member: &str, value: &Value) -> Result<(), Error> {
     let fits = match member.to_ascii_lowercase().as_str() {
         "location" | "name" | "id" | "type" | "kind" | "managedby" => value.is_string() || value.is_null(),
         "tags" | "properties" | "sku" | "identity" | "plan" => value.is_object() || value.is_null(),
@@ -112,27 +138,28 @@ fn expect_type(member: &str, value: &Value) -> Result<(), Error> {
     if fits {
         return Ok(());
     }
+    let (line, position) = position(text, &[member], Read::Value);
     Err(error::invalid_content(&format!(
-        "Error reading {member}. Unexpected token: {}. Path '{member}', line 1, position 1.",
+        "Error reading {member}. Unexpected token: {}. Path '{member}', line {line}, position {position}.",
         token_of(value)
     )))
 }
 
-/// Tags: texts only (Json.NET's message), and the documented limits (codes and texts of a breach are inferred).
-fn tags(members: &Map<String, Value>) -> Result<(), Error> {
-    let Some(Value::Object(tags)) = members.get("tags") else { return Ok(()) };
+/// Tags: texts only (Json.NET's message), and the documented limits (codes and texts of a breach are inferred). `path` is where
+/// they stand in the text.
+pub(super) fn tags(text: &str, path: &[&str], tags: &Map<String, Value>) -> Result<(), Error> {
     let bad = |code, message: String| Err(Error::gateway(StatusCode::BAD_REQUEST, code, message));
-    if tags.len() > 50 {
-        return bad("TooManyTags", format!("The request has {} tags; at most 50 are allowed.", tags.len()));
-    }
     for (key, value) in tags {
         let Some(value) = value.as_str() else {
+            let place = [path, &[key.as_str()]].concat();
+            let (line, position) = position(text, &place, Read::Value);
             return Err(error::invalid_content(&format!(
-                "Error reading string. Unexpected token: {}. Path 'tags.{key}', line 1, position 1.",
-                token_of(value)
+                "Error reading string. Unexpected token: {}. Path '{}', line {line}, position {position}.",
+                token_of(value),
+                place.join(".")
             )));
         };
-        if key.chars().any(|character| "<>%&\\?/".contains(character)) {
+        if key.chars().any(|character| "<>%&\\?/".contains(character) || character.is_control()) {
             return bad(
                 "InvalidTagNameCharacters",
                 format!("The tag name '{key}' has reserved characters '<,>,%,&,\\,?,/' or control characters."),
@@ -145,20 +172,49 @@ fn tags(members: &Map<String, Value>) -> Result<(), Error> {
             return bad("TagValueTooLong", format!("The value of the tag '{key}' exceeds the maximum length of '256'."));
         }
     }
-    Ok(())
+    number_of_tags(tags)
 }
 
-fn same_name(request: &Request<'_>, members: &Map<String, Value>) -> Result<(), Error> {
-    let Some(given) = members.get("name").and_then(Value::as_str) else { return Ok(()) };
-    let name = request.target.name();
-    if given.is_empty()
-        || given.eq_ignore_ascii_case(name)
-        || given.rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case(name))
-    {
-        return Ok(());
+/// How many tags there may be. Names that differ only by case are one name, given twice (code and text are inferred).
+pub(super) fn number_of_tags(tags: &Map<String, Value>) -> Result<(), Error> {
+    let bad = |code, message: String| Err(Error::gateway(StatusCode::BAD_REQUEST, code, message));
+    if tags.len() > 50 {
+        return bad("TooManyTags", format!("The request has {} tags; at most 50 are allowed.", tags.len()));
     }
-    let message = format!("The provided resource name '{given}' did not match the name in the Url '{name}'.");
-    Err(Error::gateway(StatusCode::BAD_REQUEST, "MismatchingResourceName", message))
+    let mut seen = std::collections::BTreeSet::new();
+    match tags.keys().find(|key| !seen.insert(key.to_lowercase())) {
+        Some(twice) => bad("DuplicateTagName", format!("The tag name '{twice}' is given more than once; case does not count.")),
+        None => Ok(()),
+    }
+}
+
+/// What a body repeats of its URL must be the same; the URL decides. That id and type are refused like the name is inferred.
+fn same_names(request: &Request<'_>, members: &Map<String, Value>) -> Result<(), Error> {
+    let given = |key: &str| members.get(key).and_then(Value::as_str).filter(|given| !given.is_empty());
+    let bad = |code, what: &str, given: &str, url: &str| {
+        let message = format!("The provided resource {what} '{given}' did not match the {what} in the Url '{url}'.");
+        Err(Error::gateway(StatusCode::BAD_REQUEST, code, message))
+    };
+    let name = request.target.name();
+    if let Some(given) = given("name") {
+        let last = given.rsplit('/').next().unwrap_or_default();
+        if !last.eq_ignore_ascii_case(name) {
+            return bad("MismatchingResourceName", "name", given, name);
+        }
+    }
+    if let Some(given) = given("id")
+        && ResourceId::new(given) != request.target.id
+    {
+        return bad("MismatchingResourceId", "id", given, request.target.id.as_str());
+    }
+    // A group calls its type by a shorter name than its actions do.
+    let (long, short) = (request.known.full_type(), request.known.full_type().replace("subscriptions/", ""));
+    if let Some(given) = given("type")
+        && ![&long, &short].iter().any(|known| known.eq_ignore_ascii_case(given))
+    {
+        return bad("MismatchingResourceType", "type", given, &short);
+    }
+    Ok(())
 }
 
 fn location(request: &Request<'_>, members: &Map<String, Value>) -> Result<(), Error> {

@@ -1,5 +1,5 @@
-//! `GET` and `POST /_azlet/settings`: the delays that Azure has and that are zero here unless a test asks for them. What a POST
-//! leaves out stays as it is; a reset brings back the seed's.
+//! `GET` and `POST /_azlet/settings`: the delays that Azure has and that are zero here unless a test asks for them, and refusals that
+//! are off unless it does. What a POST leaves out stays as it is; a reset brings back the seed's.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(super) async fn set(
     Extension(world): Extension<Arc<World>>,
     body: Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Response {
-    let form = r#"send {"directoryReplicationDelay": "30s", "roleAssignmentPropagationDelay": "5m"}, or one of them"#;
+    let form = r#"send {"directoryReplicationDelay": "30s", "roleAssignmentPropagationDelay": "5m", "throttling": true, "registrationRequired": true}, or some of them"#;
     let given = match body {
         Ok(Json(given)) => given,
         Err(rejection) => return problem(StatusCode::BAD_REQUEST, format!("{rejection}; {form}")),

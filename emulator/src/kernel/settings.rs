@@ -1,4 +1,5 @@
-//! What a test may set about the emulated world: delays that Azure has and that are zero unless asked for.
+//! What a test may set about the emulated world: delays that Azure has and that are zero unless asked for, and refusals that stand in
+//! every other test's way.
 //! Set by the seed and by `POST /_azlet/settings`.
 
 use std::time::Duration;
@@ -22,6 +23,10 @@ pub struct Values {
     /// How long after its making a role assignment does not count yet.
     #[serde(with = "friendly")]
     pub role_assignment_propagation_delay: Duration,
+    /// Whether an empty rate budget refuses requests to ARM.
+    pub throttling: bool,
+    /// Whether a subscription begins without being registered for providers, as a new one does; else it begins with all.
+    pub registration_required: bool,
 }
 
 impl Settings {

@@ -4,6 +4,7 @@
 
 mod assignments;
 mod definitions;
+pub(in super::super) mod locks;
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -24,6 +25,8 @@ pub(super) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
         ("roleAssignments", false) => assignments::list(request),
         ("roleDefinitions", true) => definitions::one(request),
         ("roleDefinitions", false) => definitions::list(request),
+        ("locks", true) => locks::one(request),
+        ("locks", false) => locks::list(request),
         ("permissions", _) => Ok(permissions(request)),
         _ => Err(unimplemented(request)),
     }

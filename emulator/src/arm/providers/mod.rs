@@ -8,7 +8,10 @@ mod managed_identity;
 mod network;
 mod resources;
 
+pub(super) use authorization::locks;
+
 use super::Request;
+use super::catalog::OPERATIONS;
 use super::error::{self, Error};
 use super::headers::Answer;
 use super::store::Resource;
@@ -17,6 +20,9 @@ use crate::world::World;
 
 /// Hands a request to its provider.
 pub(super) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
+    if request.known.kind.name == OPERATIONS {
+        return Ok(resources::operations(request));
+    }
     if request.known.kind.data.is_some() {
         return data::answer(request, hooks(&request.known.provider.namespace));
     }
@@ -59,6 +65,14 @@ pub(super) fn remove(world: &World, resource: &Resource) {
         }
     }
     world.access.remove_assignments_within(&resource.id);
+    world.arm.locks.remove_within(&resource.id);
+}
+
+/// A resource has another id: what is known elsewhere by its id follows.
+fn moved(world: &World, old: &Resource, new: &Resource) {
+    if old.resource_type.eq_ignore_ascii_case(container_registry::TYPE) {
+        world.acr.moved(&old.id, &new.id);
+    }
 }
 
 /// A resource's properties have changed at the end of an operation: what they stand for changes with them.
@@ -85,4 +99,5 @@ pub(super) fn remove_group(world: &World, id: &ResourceId) {
         }
     }
     world.access.remove_assignments_within(id);
+    world.arm.locks.remove_within(id);
 }

@@ -2,7 +2,6 @@
 //! Source: Azure's documentation of request limits ("Understand how Azure Resource Manager throttles requests").
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -65,23 +64,18 @@ type Place = (Option<Uuid>, Option<Uuid>, Spending);
 pub struct Budgets {
     /// What is left, in thousandths, and when it was counted.
     buckets: Mutex<HashMap<Place, (i64, Timestamp)>>,
-    /// Whether an empty bucket refuses requests. Unless a test asks for it, nothing is ever refused.
-    enforced: AtomicBool,
 }
 
 impl Budgets {
-    /// Makes empty buckets refuse, or not.
-    pub fn enforce(&self, enforced: bool) {
-        self.enforced.store(enforced, Ordering::Relaxed);
-    }
-
-    /// Whether empty buckets refuse.
-    pub fn is_enforced(&self) -> bool {
-        self.enforced.load(Ordering::Relaxed)
-    }
-
-    /// Takes one for a request and says what is left; the error is in how many seconds there will be one again.
-    pub fn spend(&self, subscription: Option<Uuid>, principal: Uuid, spending: Spending, now: Timestamp) -> Result<Left, i64> {
+    /// Takes one for a request and says what is left. If there is none and that `refuses`, the error is in how many seconds there
+    /// will be one again.
+    pub fn spend(
+        &self,
+        (subscription, principal): (Option<Uuid>, Uuid),
+        spending: Spending,
+        now: Timestamp,
+        refuses: bool,
+    ) -> Result<Left, i64> {
         let (full, per_second) = spending.rate();
         let mut buckets = self.buckets.lock();
         let mut take = |place: Place, full: i64, per_second: i64| {
@@ -97,7 +91,7 @@ impl Budgets {
         let shared = subscription.map(|_| take((subscription, None, spending), full * SHARED, per_second * SHARED));
         let missing = missing.or(shared.and_then(|(_, missing)| missing));
         match missing {
-            Some(seconds) if self.is_enforced() => Err(seconds.max(1)),
+            Some(seconds) if refuses => Err(seconds.max(1)),
             _ => Ok(Left { spending, own, shared: shared.map(|(left, _)| left) }),
         }
     }
@@ -115,7 +109,7 @@ mod tests {
     fn a_budget_falls_and_refills() {
         let budgets = Budgets::default();
         let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let spend = |who, when| budgets.spend(Some(one), who, Spending::Reads, at(when)).expect("nothing is refused");
+        let spend = |who, when| budgets.spend((Some(one), who), Spending::Reads, at(when), false).expect("nothing is refused");
         assert_eq!(spend(one, 0), Left { spending: Spending::Reads, own: 249, shared: Some(3749) });
         assert_eq!(spend(one, 0).own, 248);
         assert_eq!((spend(other, 0).own, spend(other, 0).shared), (249, Some(3746)));
@@ -125,8 +119,7 @@ mod tests {
     #[test]
     fn an_empty_budget_refuses_if_told_to() {
         let budgets = Budgets::default();
-        budgets.enforce(true);
-        let spend = |when| budgets.spend(None, Uuid::nil(), Spending::Deletes, at(when));
+        let spend = |when| budgets.spend((None, Uuid::nil()), Spending::Deletes, at(when), true);
         for _ in 0..200 {
             assert!(spend(0).is_ok());
         }

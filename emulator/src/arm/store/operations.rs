@@ -206,6 +206,15 @@ impl super::Store {
         inner.operations.by_name.insert(name, Arc::new(stopped));
     }
 
+    /// Says how an operation ends that has begun, or has just ended.
+    pub fn conclude(&self, name: &str, ends_as: &'static str, result: Result<Option<Value>, (String, String)>) {
+        let name = name.to_ascii_lowercase();
+        if let Some(operation) = self.inner.write().operations.by_name.get_mut(&name) {
+            let operation = Arc::make_mut(operation);
+            (operation.ends_as, operation.result) = (ends_as, result);
+        }
+    }
+
     /// Whether an end is due.
     pub fn has_ended(&self, now: Timestamp) -> bool {
         self.inner.read().operations.pending.first_key_value().is_some_and(|((ends, _), _)| *ends <= now)
