@@ -6,11 +6,11 @@ import groups
 from steps import refused, same, step
 
 NAME = "pythoncluster"
-POOL = {"name": "system", "mode": "System", "count": 1, "vm_size": "Standard_DS2_v2", "os_type": "Linux"}
+POOL = {"name": "system", "mode": "System", "count": 1, "vmSize": "Standard_DS2_v2", "osType": "Linux"}
 
 
 def body(**more):
-    properties = {"dnsPrefix": "python", "agentPoolProfiles": [{**POOL, "vmSize": POOL["vm_size"], "osType": "Linux"}]}
+    properties = {"dnsPrefix": "python", "agentPoolProfiles": [POOL]}
     return {"location": "eastus", "identity": {"type": "SystemAssigned"}, "properties": {**properties, **more}}
 
 
@@ -91,7 +91,7 @@ def pools(agent_pools):
 
 def refusals(clusters):
     with step("a pool's name in capitals is refused"), refused(400, "InvalidParameter"):
-        wrong = body(agentPoolProfiles=[{**POOL, "name": "Pool_1", "vmSize": "Standard_DS2_v2", "osType": "Linux"}])
+        wrong = body(agentPoolProfiles=[{**POOL, "name": "Pool_1"}])
         clusters.begin_create_or_update(groups.GROUP, "other", wrong).result()
 
     with step("a cluster that is not there is a 404"), refused(404, "ResourceNotFound"):
