@@ -46,8 +46,8 @@ async fn a_stopped_cluster_has_no_api_server_and_no_nodes_until_it_is_started() 
     let unreachable = azlet.client().get(&nodes).send().await;
     assert!(unreachable.is_err(), "the name of a stopped cluster's API server leads nowhere");
 
-    insta::assert_snapshot!("stop_twice", act(&owner, "/stop").await.golden());
-    insta::assert_snapshot!("update_while_stopped_inferred", owner.put(&below(""), &update()).await.golden());
+    insta::assert_snapshot!("stop_twice_status_inferred", act(&owner, "/stop").await.golden());
+    insta::assert_snapshot!("update_while_stopped", owner.put(&below(""), &update()).await.golden());
     let started = act(&owner, "/start").await;
     assert_eq!(owner.follow(&started).await.json()["status"], "Succeeded");
     assert_eq!(state(&owner).await, ["Succeeded", "Running", "Succeeded", "Running"]);

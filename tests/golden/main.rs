@@ -1,7 +1,10 @@
 //! The golden tests: one file a subject, everything through the public wire, answers as snapshots.
 
 mod aks_clusters;
+mod aks_credentials;
+mod aks_maintenance;
 mod aks_operations;
+mod aks_parts;
 mod aks_run_command;
 mod arm_groups;
 mod arm_lists;

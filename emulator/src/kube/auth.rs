@@ -103,5 +103,8 @@ pub fn authenticate(cluster: &Cluster, headers: &HeaderMap) -> Result<User, Erro
     if !token.is_empty() && token == spec.user_token {
         return Ok(User::administrator("masterclient"));
     }
+    if !token.is_empty() && token == spec.monitoring_token {
+        return Ok(User { name: "clusterMonitoringUser".into(), groups: vec!["system:authenticated".into()] });
+    }
     Err(Error::unauthorized())
 }

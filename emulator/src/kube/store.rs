@@ -110,6 +110,8 @@ pub struct ClusterSpec {
     pub user_token: String,
     /// The token in the administrator's kubeconfig.
     pub admin_token: String,
+    /// The token in the kubeconfig of who reads metrics.
+    pub monitoring_token: String,
     /// The group that holds its nodes, `MC_…`.
     pub node_resource_group: String,
 }

@@ -133,6 +133,7 @@ fn spec() -> ClusterSpec {
         kubelet_identity: Some(KubeletIdentity { object_id: KUBELET, client_id: Uuid::from_u128(2) }),
         user_token: "user".into(),
         admin_token: "admin".into(),
+        monitoring_token: "admin".into(),
         node_resource_group: "mc".into(),
     }
 }

@@ -9,7 +9,6 @@ use super::super::super::error::{self, Error, Voice};
 use super::super::super::headers::Answer;
 use super::super::super::store::{Group, Resource, SystemData};
 use super::body::{self, Facts};
-use super::credentials::{self, Access, Role};
 use super::identities::{self, ControlPlane, Kubelet};
 use super::{
     addons, agent_pools, begin, errors, facts, lifecycle, page, rules, schema, shown, states, validate, versions, written,
@@ -172,6 +171,7 @@ fn run(world: &World, resource: &Resource, facts: &Facts, kubelet: &Kubelet) {
         kubelet_identity: Some(kubelet.identity.clone()),
         user_token: token(existing.as_ref().map(|spec| spec.user_token.clone())),
         admin_token: token(existing.as_ref().map(|spec| spec.admin_token.clone())),
+        monitoring_token: token(existing.as_ref().map(|spec| spec.monitoring_token.clone())),
         node_resource_group: facts.node_resource_group.clone(),
     };
     if existing.is_some() {
@@ -264,24 +264,6 @@ pub(in crate::arm) fn removed(world: &World, resource: &Resource) {
         let subscription = resource.id.subscription().unwrap_or_default();
         super::super::remove_group(world, &ResourceId::of_group(subscription, group));
     }
-}
-
-/// The credential of a role.
-pub(super) fn credential(request: &Request<'_>, role: Role) -> Result<Answer, Error> {
-    let resource = request.resource()?;
-    if role == Role::Admin && resource.properties.get("disableLocalAccounts") == Some(&json!(true)) {
-        return Err(errors::local_accounts_disabled());
-    }
-    let (name, group) = (resource.name(), resource.id.group().unwrap_or_default());
-    let cluster = request
-        .world
-        .kube
-        .by_arm_id(&resource.id)
-        .ok_or_else(|| errors::cluster_not_found(name, resource.id.subscription().unwrap_or_default(), group))?;
-    let spec = cluster.spec();
-    let token = if role == Role::Admin { &spec.admin_token } else { &spec.user_token };
-    let access = Access { cluster: name, group, fqdn: &spec.fqdn, ca_pem: &request.world.ca_pem, token };
-    Ok(Answer::json(Voice::Cluster, StatusCode::OK, credentials::answer(role, &access)))
 }
 
 /// What a cluster can be upgraded to.

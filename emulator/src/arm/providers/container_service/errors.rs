@@ -186,11 +186,20 @@ pub(super) fn busy(what: &str) -> Error {
     Error::cluster(StatusCode::CONFLICT, "OperationNotAllowed", message)
 }
 
-/// A cluster that is stopped, or is not, and would have to be otherwise.
+/// Anything but a start of a stopped cluster.
+pub(super) fn stopped(subscription: &str, group: &str) -> Error {
+    let message = format!(
+        "An error has occurred in subscription {subscription}, resourceGroup: {group} request: Managed Cluster is in stopped state, no \
+         operations except for start are allowed."
+    );
+    Error::cluster(BAD, "OperationNotAllowed", message)
+}
+
+/// A cluster that has already the power state that it would get.
 pub(super) fn power_state(state: &str, power: &str, doing: &str) -> Error {
     let message =
         format!("managed cluster is in Provisioning State({state}) and Power State({power}), {doing} cannot be performed");
-    Error::cluster(StatusCode::CONFLICT, "OperationNotAllowed", message)
+    Error::cluster(BAD, "OperationNotAllowed", message)
 }
 
 /// A cluster that has identities instead of a service principal (text inferred).
@@ -231,4 +240,15 @@ pub(super) fn bad_context(why: &str) -> Error {
 /// A command that was never run here (text inferred).
 pub(super) fn command_not_found(id: &str) -> Error {
     Error::cluster(StatusCode::NOT_FOUND, "NotFound", format!("Could not find the result of the command: {id}."))
+}
+
+/// Something below a cluster that does not exist (text inferred).
+pub(super) fn child_not_found(noun: &str, name: &str) -> Error {
+    Error::cluster(StatusCode::NOT_FOUND, "NotFound", format!("Could not find the {noun}: {name}."))
+}
+
+/// What a snapshot is to be made of (text inferred).
+pub(super) fn source_not_found(id: &str) -> Error {
+    let message = format!("The source resource '{id}' of the snapshot was not found.");
+    Error::cluster(BAD, "InvalidParameter", message).target("properties.creationData.sourceResourceId")
 }

@@ -1,7 +1,7 @@
 //! What AKS refuses while something else runs on a cluster, and while it is stopped.
 //!
-//! Texts of the first as users have reported them. Of the second, that of stopping twice was reported; that the others are alike,
-//! and the status and code of all of them, is inferred, and so is that both are checked before the body.
+//! Texts as users have reported them; that starting what runs is refused like stopping what is stopped, the status of both, and that
+//! all this is checked before the body, is inferred.
 
 use axum::http::{Method, StatusCode};
 
@@ -15,18 +15,20 @@ use crate::kernel::resource_id::ResourceId;
 fn doing(request: &Request<'_>) -> Option<&'static str> {
     let kind = request.known.kind.name.as_str();
     Some(match (kind, request.method) {
-        ("managedClusters", &Method::PUT) => "updating",
-        ("managedClusters/agentPools", &Method::PUT) => "creating or updating agent pools",
-        ("managedClusters/agentPools", &Method::DELETE) => "deleting agent pools",
-        ("managedClusters/agentPools/upgradeNodeImageVersion", _) => "upgrading node image version",
-        ("managedClusters/agentPools/deleteMachines", _) => "deleting machines",
         ("managedClusters/stop", _) => "stopping",
         ("managedClusters/start", _) => "starting",
-        ("managedClusters/rotateClusterCertificates", _) => "rotating certificates",
-        ("managedClusters/rotateServiceAccountSigningKeys", _) => "rotating service account signing keys",
-        ("managedClusters/resetServicePrincipalProfile" | "managedClusters/resetAADProfile", _) => "updating credentials",
-        ("managedClusters/runCommand", _) => "running commands",
-        ("managedClusters/managedNamespaces", &Method::PUT | &Method::DELETE) => "updating namespaces",
+        ("managedClusters" | "managedClusters/agentPools", &Method::PUT)
+        | ("managedClusters/agentPools", &Method::DELETE)
+        | (
+            "managedClusters/agentPools/upgradeNodeImageVersion"
+            | "managedClusters/agentPools/deleteMachines"
+            | "managedClusters/rotateClusterCertificates"
+            | "managedClusters/rotateServiceAccountSigningKeys"
+            | "managedClusters/resetServicePrincipalProfile"
+            | "managedClusters/resetAADProfile"
+            | "managedClusters/runCommand",
+            _,
+        ) => "changing",
         _ => return None,
     })
 }
@@ -38,12 +40,16 @@ pub(super) fn check(request: &Request<'_>) -> Result<(), Error> {
     if request.known.kind.name != "managedClusters/runCommand" {
         idle(request, &cluster)?;
     }
-    let wanted_stopped = doing == "starting";
-    if states::is_stopped(&cluster) != wanted_stopped {
-        let power = if wanted_stopped { "Running" } else { "Stopped" };
-        return Err(errors::power_state(cluster.state(request.now), power, doing));
+    match (doing, states::is_stopped(&cluster)) {
+        ("starting", true) => Ok(()),
+        ("starting", false) => Err(errors::power_state(cluster.state(request.now), "Running", doing)),
+        ("stopping", true) => Err(errors::power_state(cluster.state(request.now), "Stopped", doing)),
+        (_, true) => {
+            let id = &cluster.id;
+            Err(errors::stopped(id.subscription().unwrap_or_default(), id.group().unwrap_or_default()))
+        }
+        (_, false) => Ok(()),
     }
-    Ok(())
 }
 
 /// The cluster that a request is about.

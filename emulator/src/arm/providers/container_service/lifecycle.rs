@@ -9,7 +9,7 @@ use super::super::super::Request;
 use super::super::super::error::Error;
 use super::super::super::headers::Answer;
 use super::super::super::store::{Ending, Resource};
-use super::{accepted, agent_pools, begin, begin_ending, body, errors, guard, states};
+use super::{accepted, agent_pools, begin, begin_ending, body, clusters, errors, guard, states};
 use crate::kernel::ids::HEX;
 use crate::kernel::resource_id::ResourceId;
 use crate::kube;
@@ -65,9 +65,10 @@ pub(super) fn abort(request: &Request<'_>) -> Result<Answer, Error> {
     request.world.arm.stop_operation(&operation.name, request.now, "Canceled", Some(error));
     let answer = canceling(request, &cluster, &target);
     request.world.arm.settle(&target, request.settles_at(), "Canceled");
-    Ok(answer)
+    Ok(if of_pool { answer } else { answer.with_body(clusters::render(request, &cluster, "Canceling")) })
 }
 
+/// The state while it is ended. Recorded: the answer shows the cluster; that a pool's shows nothing is inferred.
 fn canceling(request: &Request<'_>, cluster: &Resource, target: &ResourceId) -> Answer {
     let resource =
         Resource { changing: "Canceling", settled_at: request.settles_at(), settles_as: "Succeeded", ..cluster.clone() };
@@ -94,7 +95,8 @@ pub(super) fn ended(world: &World, cluster: &Resource, step: &str) {
     }
     if let Some(running) = world.kube.by_arm_id(&cluster.id) {
         let token = || world.ids.text(128, HEX);
-        kube::reconfigure(world, ClusterSpec { user_token: token(), admin_token: token(), ..(*running.spec()).clone() });
+        let (user_token, admin_token, monitoring_token) = (token(), token(), token());
+        kube::reconfigure(world, ClusterSpec { user_token, admin_token, monitoring_token, ..(*running.spec()).clone() });
     }
 }
 

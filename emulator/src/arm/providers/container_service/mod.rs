@@ -3,9 +3,11 @@
 //! A cluster brings its own things along: an identity of its control plane, the node resource group `MC_…`, in it the user-assigned
 //! identity as which its nodes pull images, and a Kubernetes API server. Source: AKS' REST reference and documentation.
 
+mod access;
 mod addons;
 mod agent_pools;
 mod body;
+mod children;
 mod clusters;
 mod completion;
 mod credentials;
@@ -16,14 +18,19 @@ mod guard;
 mod history;
 mod identities;
 mod lifecycle;
+mod machines;
+mod maintenance;
+mod mesh;
 mod network;
 mod pool;
 mod profiles;
 mod ranges;
+mod reference;
 mod rules;
 mod run_command;
 mod schema;
 mod shown;
+mod snapshots;
 mod states;
 mod validate;
 mod versions;
@@ -53,8 +60,8 @@ pub(in crate::arm) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
         ("managedClusters", &Method::DELETE) => deletion::delete(request),
         ("managedClusters", _) if item => clusters::get(request),
         ("managedClusters", _) => clusters::list(request),
-        ("managedClusters/listClusterUserCredential", _) => clusters::credential(request, credentials::Role::User),
-        ("managedClusters/listClusterAdminCredential", _) => clusters::credential(request, credentials::Role::Admin),
+        ("managedClusters/listClusterUserCredential", _) => access::list(request, credentials::Role::User),
+        ("managedClusters/listClusterAdminCredential", _) => access::list(request, credentials::Role::Admin),
         ("managedClusters/start", _) => lifecycle::start(request),
         ("managedClusters/stop", _) => lifecycle::stop(request),
         ("managedClusters/abort" | "managedClusters/agentPools/abort", _) => lifecycle::abort(request),
@@ -64,6 +71,14 @@ pub(in crate::arm) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
         ("managedClusters/resetAADProfile", _) => lifecycle::reset_aad(request),
         ("managedClusters/operations" | "managedClusters/agentPools/operations", _) => history::get(request),
         ("managedClusters/agentPools/upgradeNodeImageVersion", _) => lifecycle::upgrade_node_image(request),
+        ("managedClusters/listClusterMonitoringUserCredential", _) => access::list(request, credentials::Role::Monitoring),
+        ("managedClusters/accessProfiles" | "managedClusters/accessProfiles/listCredential", _) => access::profile(request),
+        ("managedClusters/maintenanceConfigurations", _) => children::answer(request, &maintenance::MAINTENANCE),
+        ("managedClusters/trustedAccessRoleBindings", _) => children::answer(request, &children::TRUSTED_ACCESS),
+        ("managedClusters/agentPools/machines", _) => machines::get(request),
+        ("managedClusters/meshUpgradeProfiles", _) => mesh::upgrades(request),
+        ("locations/meshRevisionProfiles", _) => mesh::revisions(request),
+        ("snapshots" | "managedclustersnapshots", _) => snapshots::answer(request),
         ("managedClusters/runCommand", _) => run_command::run(request),
         ("managedClusters/commandResults", _) => run_command::result(request),
         ("managedClusters/upgradeProfiles", _) if item => clusters::upgrade_profile(request),
@@ -75,7 +90,9 @@ pub(in crate::arm) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
         ("locations/kubernetesVersions", _) => Ok(Answer::json(Voice::Cluster, StatusCode::OK, versions::offered())),
         ("locations/operations", _) => operation::cluster_status(request),
         ("locations/operationresults", _) => operation::cluster_result(request),
-        (other, _) => Err(error::not_implemented(&format!("Microsoft.ContainerService/{other}"))),
+        (other, _) => reference::of_location(request)
+            .or_else(|| reference::of_cluster(request))
+            .unwrap_or_else(|| Err(error::not_implemented(&format!("Microsoft.ContainerService/{other}")))),
     }
 }
 

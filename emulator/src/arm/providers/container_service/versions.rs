@@ -98,6 +98,26 @@ pub(super) fn upgrades(from: &str) -> Vec<Value> {
         .collect()
 }
 
+/// The offered versions that a pool of a cluster of version `cluster` may have: not newer, and at most three minor versions older.
+pub(super) fn of_pools(cluster: &str) -> Vec<Value> {
+    let (Some(newest), patches) = (numbers(cluster), CATALOG.minors.iter().flat_map(|minor| &minor.patches)) else {
+        return Vec::new();
+    };
+    let fits = |patch: &&String| {
+        numbers(patch).is_some_and(|patch| patch <= newest && patch.first() == newest.first() && patch[1] + 3 >= newest[1])
+    };
+    patches
+        .filter(fits)
+        .map(|patch| {
+            let mut version = json!({ "kubernetesVersion": patch });
+            if patch == cluster {
+                version["default"] = json!(true);
+            }
+            version
+        })
+        .collect()
+}
+
 /// The answer of `locations/{location}/kubernetesVersions`.
 pub(super) fn offered() -> Value {
     let values: Vec<Value> = CATALOG.minors.iter().map(describe).collect();
