@@ -29,7 +29,7 @@ fn grant(principal: &str) -> Value {
 async fn prepared() -> (Azlet, Actor) {
     let (azlet, owner) = Azlet::with_group().await;
     let body = json!({ "location": "westus2", "sku": { "name": "Basic" } });
-    assert_eq!(owner.put(&arm(&registry(), "2023-07-01"), &body).await.status(), 201);
+    assert_eq!(owner.put(&arm(&registry(), "2023-07-01"), &body).await.status(), 200);
     (azlet, owner)
 }
 

@@ -2,6 +2,7 @@
 //! every resource makes. A handler needs a [`Granted`], and only [`authorize`] makes one.
 //! Source: Azure Container Registry's `docs/AAD-OAuth.md`, CNCF Distribution "Token Authentication", and recorded answers.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -11,7 +12,8 @@ use uuid::Uuid;
 use super::error::{AUTHENTICATION_REQUIRED, Error};
 use super::pull::BasicCredential;
 use super::scope::{AccessClaims, Right, Scope};
-use super::store::Registry;
+use super::store::{AddressRange, Registry};
+use super::token_users::TokenUser;
 use super::tokens::{self, ANONYMOUS, Bearer, RefreshClaims};
 use crate::entra;
 use crate::kernel::access::Plane;
@@ -64,6 +66,8 @@ enum Holder {
     Rights(RefreshClaims),
     /// What an access token lists.
     Token(Arc<AccessClaims>),
+    /// A token of the registry's own, limited to its scope map.
+    User(Arc<TokenUser>),
     /// Nobody in particular, where anyone may read.
     Anyone,
 }
@@ -87,6 +91,7 @@ impl Holder {
                 claims.access.iter().any(|scope| scope.covers(kind, name, action))
                     || (claims.subject == ANONYMOUS && may_anyone(kind, name, action))
             }
+            Self::User(user) => user.allows(kind, name, action),
             Self::Anyone => may_anyone(kind, name, action),
         }
     }
@@ -105,6 +110,7 @@ impl Holder {
                     (!actions.is_empty()).then(|| Scope { actions, ..scope.clone() })
                 })
                 .collect(),
+            Self::User(user) => asked.iter().filter_map(|scope| user.grant(scope)).collect(),
             Self::Anyone => vec![Scope::repository("*", &["pull"])],
         }
     }
@@ -260,6 +266,7 @@ pub fn token(world: &World, registry: &Registry, shown: &Shown, asked: &[Scope],
         Holder::Token(claims) => {
             Bearer { subject: &claims.subject, app_id: claims.app_id.as_deref(), expires: Some(claims.expires) }
         }
+        Holder::User(user) => Bearer { subject: &user.name, app_id: None, expires: None },
         Holder::Anyone => Bearer { subject: ANONYMOUS, app_id: None, expires: None },
     };
     Ok(tokens::issue_access(world, registry, bearer, &access))
@@ -275,6 +282,7 @@ pub fn authenticate_basic(world: &World, registry: &Registry, credential: Option
     let may_pull = match &holder {
         Holder::Rights(claims) => claims.rights.contains(&Right::Read),
         Holder::Token(claims) => claims.access.iter().any(|scope| scope.actions.iter().any(|action| action == "pull")),
+        Holder::User(user) => user.pulls(),
         Holder::Anyone => true,
     };
     if may_pull { Ok(()) } else { Err(Error::unauthorized(AUTHENTICATION_REQUIRED)) }
@@ -288,6 +296,10 @@ fn authenticate(world: &World, registry: &Registry, credential: &BasicCredential
     }
     if username.eq_ignore_ascii_case(&registry.name) {
         return admin(registry, password).ok_or_else(generic);
+    }
+    let user = registry.token_users.read().get(&username.to_ascii_lowercase()).cloned();
+    if let Some(user) = user {
+        return if user.signs_in(password, world.clock.now()) { Ok(Holder::User(user)) } else { Err(generic()) };
     }
     let Ok(id) = Uuid::try_parse(username) else {
         return Err(Error::unauthorized("aad access token with sp failed client id must be guid"));
@@ -325,7 +337,14 @@ fn service_principal(world: &World, registry: &Registry, app_id: Uuid, secret: &
     Ok(Holder::of(registry, RefreshClaims { subject, app_id: Some(app_id.to_string()), rights }))
 }
 
-/// Refuses a client that may not reach the registry at all.
+/// Refuses a client that may not reach the registry at all. What counts is the address at the other end of the connection: for
+/// who talks to azlet from the same machine 127.0.0.1, which a rule can name.
 pub fn firewall(registry: &Registry, address: &str) -> Result<(), Error> {
-    if registry.settings.read().public_network_access { Ok(()) } else { Err(Error::firewall(address)) }
+    let settings = registry.settings.read();
+    let among = |ranges: &Vec<AddressRange>| {
+        let address = address.parse::<IpAddr>();
+        address.is_ok_and(|address| ranges.iter().any(|range| range.holds(address)))
+    };
+    let open = settings.public_network_access && settings.allowed.as_ref().is_none_or(among);
+    if open { Ok(()) } else { Err(Error::firewall(address)) }
 }

@@ -7,7 +7,7 @@ use super::digest::Digest;
 use super::document::Document;
 use super::pull::BasicCredential;
 use super::store::{Blob, Registry, Repository};
-use super::{auth, route};
+use super::{auth, notify, route};
 use crate::kernel::access::Plane;
 use crate::kernel::principal::Caller;
 use crate::kernel::resource_id::ResourceId;
@@ -89,9 +89,15 @@ pub fn import(
         }
     }
     let now = world.clock.now();
-    for (name, tag) in targets {
-        let held = repositories.entry(name.to_owned()).or_insert_with(|| Repository::new(now));
-        image.put(held, tag, now);
+    for (name, tag) in &targets {
+        let held = repositories.entry((*name).to_owned()).or_insert_with(|| Repository::new(now));
+        image.put(held, *tag, now);
+    }
+    drop(repositories);
+    if let Some(root) = image.manifests.first() {
+        for (name, tag) in targets {
+            notify::imported(world, target, name, tag, root);
+        }
     }
     Ok(())
 }

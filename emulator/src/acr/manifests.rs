@@ -94,8 +94,8 @@ fn missing_parts(held: Option<&Repository>, document: &Document) -> Vec<String> 
     missing
 }
 
-/// Deletes a manifest by its digest, with every tag that points to it. That a locked tag keeps its manifest is inferred.
-pub fn delete(world: &World, granted: &Granted, repository: &str, reference: &str) -> Result<(), Error> {
+/// Deletes a manifest by its digest, with every tag that points to it, and returns it. That a locked tag keeps its manifest is inferred.
+pub fn delete(world: &World, granted: &Granted, repository: &str, reference: &str) -> Result<Arc<Document>, Error> {
     let Some(digest) = Digest::parse(reference) else {
         return Err(match is_digest(reference) {
             true => Error::digest_invalid("digest parsing failed"),
@@ -110,6 +110,7 @@ pub fn delete(world: &World, granted: &Granted, repository: &str, reference: &st
     if locks.any(|it| !it.delete || !it.write) || !held.attributes.write {
         return Err(Error::disallowed());
     }
+    let document = manifest.document.clone();
     held.remove_manifest(&digest, world.clock.now());
-    Ok(())
+    Ok(document)
 }

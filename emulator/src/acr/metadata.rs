@@ -2,6 +2,7 @@
 //! Source: Azure Container Registry's REST reference and recorded answers.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -85,8 +86,8 @@ pub fn repository(granted: &Granted, name: &str, patch: Option<&[u8]>) -> Result
     }))
 }
 
-/// Deletes a repository with all that it holds.
-pub fn delete_repository(granted: &Granted, name: &str) -> Result<Value, Error> {
+/// Deletes a repository with all that it holds, and returns its manifests.
+pub fn delete_repository(granted: &Granted, name: &str) -> Result<(Value, Vec<Arc<Document>>), Error> {
     let mut repositories = granted.registry().repositories.write();
     let held = repositories.get(name).filter(|held| !held.manifests.is_empty()).ok_or_else(|| Error::name_unknown(name))?;
     if !held.attributes.delete || !held.attributes.write {
@@ -96,8 +97,9 @@ pub fn delete_repository(granted: &Granted, name: &str) -> Result<Value, Error> 
     let tags: Vec<&String> = held.tags.keys().collect();
     let tags = if tags.is_empty() { Value::Null } else { json!(tags) };
     let answer = json!({ "manifestsDeleted": manifests, "tagsDeleted": tags });
+    let documents = held.manifests.values().map(|manifest| manifest.document.clone()).collect();
     repositories.remove(name);
-    Ok(answer)
+    Ok((answer, documents))
 }
 
 struct ListedTag(String, Tag);

@@ -52,7 +52,7 @@ impl Right {
     }
 
     /// The right that an action of a repository scope asks for.
-    fn of_action(action: &str) -> Option<Self> {
+    pub(super) fn of_action(action: &str) -> Option<Self> {
         Some(match action {
             "pull" => Self::Read,
             "push" => Self::Write,
@@ -67,7 +67,7 @@ impl Right {
 }
 
 /// The actions of a repository scope, in the order of [`Right::ALL`].
-const REPOSITORY_ACTIONS: [&str; 7] =
+pub(super) const REPOSITORY_ACTIONS: [&str; 7] =
     ["pull", "push", "delete", "metadata_read", "metadata_write", "deleted_read", "deleted_restore"];
 
 /// Some actions on one resource: asked for in a scope, or granted in a token's `access`.

@@ -18,7 +18,7 @@ use super::route::{NoRoute, Route};
 use super::scope::Scope;
 use super::uploads::{Named, Progress};
 use super::wire::{self, Answer, Call};
-use super::{catalog, manifests, metadata, referrers, sign_in, tags, uploads};
+use super::{catalog, manifests, metadata, notify, referrers, sign_in, tags, uploads};
 use crate::front::conn::Conn;
 use crate::world::World;
 
@@ -155,7 +155,9 @@ async fn handle(call: &Call, route: &Route, granted: &Granted, body: Body) -> Re
         ("GET" | "HEAD", Route::Manifest(name, reference)) => get_manifest(call, granted, name, reference),
         ("PUT", Route::Manifest(name, reference)) => put_manifest(call, granted, name, reference, body).await,
         ("DELETE", Route::Manifest(name, reference)) => {
-            manifests::delete(world, granted, name, reference).map(|()| Answer::empty(StatusCode::ACCEPTED))
+            let document = manifests::delete(world, granted, name, reference)?;
+            notify::deleted(call, name, &document.media_type, document.digest.as_str());
+            Ok(Answer::empty(StatusCode::ACCEPTED))
         }
         ("GET" | "HEAD", Route::Referrers(name, digest)) => get_referrers(call, granted, name, digest),
         ("GET" | "HEAD", Route::Blob(name, digest)) => get_blob(call, granted, name, digest),
@@ -195,7 +197,11 @@ async fn handle_metadata(call: &Call, route: &Route, granted: &Granted, body: Bo
             metadata::repository(granted, name, patch.as_deref()).map(ok)
         }
         ("DELETE", Route::MetadataRepository(name)) => {
-            metadata::delete_repository(granted, name).map(|value| Answer::json(StatusCode::ACCEPTED, &value))
+            let (value, documents) = metadata::delete_repository(granted, name)?;
+            for document in documents {
+                notify::deleted(call, name, &document.media_type, document.digest.as_str());
+            }
+            Ok(Answer::json(StatusCode::ACCEPTED, &value))
         }
         ("GET" | "HEAD", Route::MetadataTags(name)) => {
             metadata::tags(granted, name, &page(call)?, call.parameter("digest"), path).map(listed)
@@ -262,6 +268,7 @@ async fn put_manifest(call: &Call, granted: &Granted, name: &str, reference: &st
     let bytes = bytes.ok_or_else(|| Error::manifest_invalid("http: request body too large"))?;
     let media_type = call.header("content-type").map(|it| it.split(';').next().unwrap_or(it).trim()).filter(|it| !it.is_empty());
     let document = manifests::put(&call.world, granted, name, reference, media_type, bytes)?;
+    notify::pushed(call, name, (document.digest.as_str() != reference).then_some(reference), &document);
     let digest = document.digest.as_str();
     Ok(Answer::empty(StatusCode::CREATED)
         .with("docker-content-digest", digest)

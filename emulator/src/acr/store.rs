@@ -4,6 +4,7 @@
 //! kept byte for byte.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
@@ -14,7 +15,9 @@ use uuid::Uuid;
 
 use super::digest::Digest;
 use super::document::Document;
+use super::notify::Webhook;
 use super::scope::AccessClaims;
+use super::token_users::TokenUser;
 use super::upstream;
 use crate::kernel::resource_id::ResourceId;
 use crate::world::{Seed, SeedImage};
@@ -55,6 +58,46 @@ pub struct Settings {
     pub abac: bool,
     /// Whether the registry answers on its public address at all.
     pub public_network_access: bool,
+    /// The addresses that may reach it, if not everyone may.
+    pub allowed: Option<Vec<AddressRange>>,
+    /// Whether Azure's own services reach it past these rules.
+    pub bypass_azure_services: bool,
+}
+
+/// IPv4 addresses that begin alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressRange {
+    first: u32,
+    bits: u32,
+}
+
+impl AddressRange {
+    /// Reads `10.0.0.1` or `10.0.0.0/24`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, bits.parse().ok().filter(|bits| *bits <= 32)?),
+            None => (text, 32),
+        };
+        let address: Ipv4Addr = address.parse().ok()?;
+        Some(Self { first: u32::from(address) & mask(bits), bits })
+    }
+
+    /// Whether an address lies in it. An IPv4 address in IPv6 form counts as what it is, and `::1` as 127.0.0.1.
+    pub fn holds(&self, address: IpAddr) -> bool {
+        let address = match address {
+            IpAddr::V4(address) => address,
+            IpAddr::V6(address) if address.is_loopback() => Ipv4Addr::LOCALHOST,
+            IpAddr::V6(address) => match address.to_ipv4_mapped() {
+                Some(address) => address,
+                None => return false,
+            },
+        };
+        u32::from(address) & mask(self.bits) == self.first
+    }
+}
+
+fn mask(bits: u32) -> u32 {
+    u32::MAX.checked_shl(32 - bits).unwrap_or(0)
 }
 
 impl Default for Settings {
@@ -66,6 +109,8 @@ impl Default for Settings {
             authentication_as_arm: true,
             abac: false,
             public_network_access: true,
+            allowed: None,
+            bypass_azure_services: true,
         }
     }
 }
@@ -83,6 +128,10 @@ pub struct Registry {
     pub location: String,
     /// What its management plane can change.
     pub settings: RwLock<Settings>,
+    /// Who signs in with a token of its own, by the token's name in lower case.
+    pub token_users: RwLock<BTreeMap<String, Arc<TokenUser>>>,
+    /// Its webhooks.
+    pub webhooks: RwLock<Vec<Arc<Webhook>>>,
     /// The `rid` of its tokens.
     pub(super) registry_id: Uuid,
     /// A public registry: everyone may read, nobody may write.
@@ -269,6 +318,8 @@ impl Registry {
             login_server,
             location: location.to_owned(),
             settings: RwLock::new(settings),
+            token_users: RwLock::default(),
+            webhooks: RwLock::default(),
             registry_id,
             public: false,
             repositories: RwLock::default(),

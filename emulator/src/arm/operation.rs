@@ -224,7 +224,7 @@ pub(super) fn registry_result(request: &Request<'_>) -> Result<Answer, Error> {
     }
     match &operation.result {
         Ok(Some(body)) => Ok(Answer::json(Voice::Registry, StatusCode::OK, body.clone())),
-        Ok(None) => Ok(Answer::empty(Voice::Registry, StatusCode::NO_CONTENT)),
+        Ok(None) => Ok(Answer::empty(Voice::Registry, StatusCode::OK)),
         Err((code, message)) => {
             let status = if code == "Conflict" { StatusCode::CONFLICT } else { StatusCode::BAD_REQUEST };
             let body = json!({ "status": "Failed", "error": { "code": code, "message": message } });

@@ -1,21 +1,16 @@
-//! What is done with a registry by POST: credentials, import, and whether a name is free; and its usage.
+//! What is done with a registry by POST: credentials, and whether a name is free; and its usage and the old form of its policies.
 
-use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::super::super::Request;
-use super::super::super::error::{self, Error, Voice};
+use super::super::super::error::{self, Error};
 use super::super::super::headers::Answer;
 use super::super::super::store::Resource;
-use super::{bad, ok, operation_name, registry};
-use crate::acr::import::{ImportRegistry, ImportSource, import};
-use crate::acr::pull::BasicCredential;
+use super::child::invalid;
+use super::{bad, body, ok, private_endpoints, properties, registry, sku};
 use crate::acr::store::Registry;
-use crate::kernel::resource_id::ResourceId;
 
 use std::sync::Arc;
-
-const GIB: u64 = 1024 * 1024 * 1024;
 
 fn registry_of(request: &Request<'_>) -> Result<(Arc<Resource>, Arc<Registry>), Error> {
     let resource = request.resource()?;
@@ -60,24 +55,50 @@ pub(super) fn regenerate_credential(request: &Request<'_>) -> Result<Answer, Err
     Ok(credentials(&registry))
 }
 
+/// What a registry uses of what its SKU has. Recorded for Premium; the rows of the other SKUs are those that apply to them.
 pub(super) fn list_usages(request: &Request<'_>) -> Result<Answer, Error> {
     let (resource, registry) = registry_of(request)?;
     let sku = resource.sku.as_ref().and_then(|sku| sku["name"].as_str()).unwrap_or_default();
-    let (size, webhooks, scope_maps) = match sku {
-        "Premium" => (500 * GIB, 500, 50_000),
-        "Standard" => (100 * GIB, 10, 500),
-        _ => (10 * GIB, 2, 100),
-    };
+    let limits = sku::limits(sku);
     let count = |child: &str| request.world.arm.resources_of_type(&format!("{}/{child}", super::TYPE), &resource.id).len();
-    let row = |name: &str, limit: u64, current: u64, unit: &str| json!({ "name": name, "limit": limit, "currentValue": current, "unit": unit });
-    let counted = |name: &str, child: &str, limit: u64| row(name, limit, count(child) as u64, "Count");
-    let mut rows = vec![row("Size", size, registry.size_in_bytes(), "Bytes"), counted("Webhooks", "webhooks", webhooks)];
+    let rules = |key: &str| {
+        let rules = resource.properties.get("networkRuleSet").and_then(|rules| rules[key].as_array());
+        rules.map_or(0, Vec::len)
+    };
+    let row = |name: &str, limit: i64, current: usize| json!({ "name": name, "limit": limit, "currentValue": current, "unit": if name == "Size" { "Bytes" } else { "Count" } });
+    let most = |limit: usize| i64::try_from(limit).unwrap_or(i64::MAX);
+    let size = usize::try_from(registry.size_in_bytes()).unwrap_or(usize::MAX);
+    let mut rows = vec![
+        row("Size", i64::try_from(limits.size).unwrap_or(i64::MAX), size),
+        row("Webhooks", most(limits.webhooks), count("webhooks")),
+    ];
     if sku == "Premium" {
-        rows.push(row("Geo-replications", 50, count("replications") as u64, "Count"));
+        // The one in the registry's own region does not count.
+        rows.push(row("Geo-replications", -1, count("replications").saturating_sub(1)));
+        rows.push(row("IPRules", most(sku::NETWORK_RULES), rules("ipRules")));
+        rows.push(row("VNetRules", most(sku::NETWORK_RULES), rules("virtualNetworkRules")));
+        let connections = private_endpoints::all(request.world, &resource).len();
+        rows.push(row("PrivateEndpointConnections", most(sku::PRIVATE_ENDPOINTS), connections));
     }
-    rows.push(counted("ScopeMaps", "scopeMaps", scope_maps));
-    rows.push(counted("Tokens", "tokens", scope_maps));
+    rows.push(row("ScopeMaps", most(limits.tokens), count("scopeMaps")));
+    rows.push(row("Tokens", most(limits.tokens), count("tokens")));
     Ok(ok(json!({ "value": rows })))
+}
+
+/// The policies as versions of 2018 and 2019 list and change them.
+pub(super) fn policies(request: &Request<'_>) -> Result<Answer, Error> {
+    let (resource, _) = registry_of(request)?;
+    let mut held = Value::Object(resource.properties.clone());
+    if request.known.kind.name.ends_with("/updatePolicies") {
+        held["policies"] = properties::policies(request, &request.body, &held["policies"])?;
+        let sku = resource.sku.as_ref().and_then(|sku| sku["name"].as_str()).unwrap_or_default();
+        sku::check(&held, sku)?;
+        let mut changed = Resource::clone(&resource);
+        changed.properties.insert("policies".into(), held["policies"].clone());
+        changed.system_data = resource.system_data.changed(&request.caller, request.now);
+        request.world.arm.put_resource(changed);
+    }
+    Ok(ok(body::policies(&held["policies"], &request.version)))
 }
 
 pub(super) fn check_name(request: &Request<'_>) -> Result<Answer, Error> {
@@ -92,17 +113,17 @@ pub(super) fn check_name(request: &Request<'_>) -> Result<Answer, Error> {
     if let Some(fault) = registry::name_fault(name) {
         return Ok(ok(json!({ "nameAvailable": false, "reason": "Invalid", "message": fault })));
     }
-    let scope = body["autoGeneratedDomainNameLabelScope"].as_str().unwrap_or_default();
+    let asks = &body["autoGeneratedDomainNameLabelScope"];
+    let scope = registry::label_scope(request, asks)?;
     let group = body["resourceGroupName"].as_str().unwrap_or_default();
-    let host = registry::login_server(request, name, scope, group);
-    let taken = if scope.is_empty() || scope == "Unsecure" {
-        request.world.acr.name_taken(name)
-    } else {
-        request.world.acr.by_login_server(&host).is_some()
-    };
+    if scope == "ResourceGroupReuse" && group.is_empty() {
+        return Err(invalid(request, "resourceGroupName", &body["resourceGroupName"]));
+    }
+    // A name is taken whatever label it would get: recorded for the creation of a registry.
+    let taken = request.world.acr.name_taken(name);
     let mut answer = Map::new();
-    if !scope.is_empty() && !taken {
-        answer.insert("availableLoginServerName".into(), json!(host));
+    if !asks.is_null() && !taken {
+        answer.insert("availableLoginServerName".into(), json!(registry::login_server(request, name, scope, group)));
     }
     answer.insert("nameAvailable".into(), json!(!taken));
     if taken {
@@ -110,65 +131,4 @@ pub(super) fn check_name(request: &Request<'_>) -> Result<Answer, Error> {
         answer.insert("message".into(), json!(format!("The registry {name} is already in use.")));
     }
     Ok(ok(Value::Object(answer)))
-}
-
-/// Failures of the import itself are told by the poll, not here.
-pub(super) fn import_image(request: &Request<'_>) -> Result<Answer, Error> {
-    let (resource, registry) = registry_of(request)?;
-    let source = source(request, resource.name())?;
-    let texts = |key: &str| -> Vec<String> {
-        request.body[key].as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
-    };
-    let force = match request.body["mode"].as_str() {
-        None => false,
-        Some(mode) if mode.eq_ignore_ascii_case("NoForce") => false,
-        Some(mode) if mode.eq_ignore_ascii_case("Force") => true,
-        Some(mode) => {
-            return Err(bad("InvalidRequestBody", format!("The mode '{mode}' is invalid. Allowed values are 'NoForce, Force'.")));
-        }
-    };
-    let name = operation_name(request);
-    let (tags, untagged) = (texts("targetTags"), texts("untaggedTargetRepositories"));
-    let result = import(request.world, &request.caller, &registry, &source, &tags, &untagged, force);
-    let result = match result {
-        Ok(()) => Ok(Some(json!({ "status": "Succeeded" }))),
-        Err(failure) => Err((failure.code.to_owned(), failure.message(&name))),
-    };
-    request.begin(name.clone(), &resource.id, "Accepted", result);
-    let location = resource.location.as_deref().unwrap_or_default().to_uppercase();
-    let subscription = resource.id.subscription().unwrap_or_default();
-    let path = format!(
-        "/subscriptions/{subscription}/providers/Microsoft.ContainerRegistry/locations/{location}/operationResults/{name}"
-    );
-    let url = request.poll_url(&path, &request.version);
-    Ok(Answer::json(Voice::Registry, StatusCode::ACCEPTED, Value::Null).header("location", url))
-}
-
-fn source(request: &Request<'_>, registry: &str) -> Result<ImportSource, Error> {
-    let source = &request.body["source"];
-    let text = |key: &str| source[key].as_str().filter(|text| !text.is_empty());
-    let image = text("sourceImage").ok_or_else(|| bad("InvalidRequestBody", "The source needs the member 'sourceImage'."))?;
-    let from = match (text("resourceId"), text("registryUri")) {
-        (Some(id), _) => ImportRegistry::Resource(ResourceId::new(id)),
-        (None, Some(uri)) => {
-            let host = uri.trim_start_matches("https://").trim_end_matches('/');
-            if host.contains(':') || host.contains('/') {
-                let message = format!(
-                    "Invalid value {uri} for property parameters.Source.RegistryUri for resource name {registry}. Kindly refer to docs \
-                     for expected value: https://docs.microsoft.com/en-us/rest/api/containerregistry/registries/importimage"
-                );
-                return Err(bad("InvalidParameters", message));
-            }
-            let given = &source["credentials"];
-            let credentials = given["password"].as_str().map(|password| BasicCredential {
-                username: given["username"].as_str().unwrap_or_default().to_owned(),
-                password: password.to_owned(),
-            });
-            ImportRegistry::Uri { host: host.to_lowercase(), credentials }
-        }
-        (None, None) => {
-            return Err(bad("InvalidRequestBody", "The source needs one of the members 'resourceId' and 'registryUri'."));
-        }
-    };
-    Ok(ImportSource { registry: from, image: image.to_owned() })
 }

@@ -1,4 +1,6 @@
 //! Registries: create, change, show, list, delete.
+//! Recorded: a write that sends `anonymousPullEnabled` or `encryption` goes on as an operation (201), any other is done at once
+//! (200), whatever its version; a registry with replications is deleted by an operation (202), any other at once (200).
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
@@ -7,36 +9,59 @@ use super::super::super::Request;
 use super::super::super::catalog;
 use super::super::super::error::{self, Error, Voice};
 use super::super::super::headers::Answer;
-use super::super::super::store::Resource;
+use super::super::super::store::{Resource, SystemData};
 use super::super::managed_identity;
-use super::{TYPE, bad, body, ok, operation_name};
-use crate::acr::store::Settings;
+use super::child::{invalid, results_url};
+use super::{TYPE, bad, body, ok, operation_name, private_endpoints, properties, sku};
+use crate::acr::store::{AddressRange, Settings};
 use crate::kernel::ids::ALPHANUMERIC;
+use crate::kernel::resource_id::ResourceId;
 use crate::world::World;
-
-/// The SKUs that can be asked for. Classic is retired.
-const SKUS: [&str; 3] = ["Basic", "Standard", "Premium"];
 
 pub(super) fn one(request: &Request<'_>) -> Result<Answer, Error> {
     let existing = request.world.arm.resource(&request.target.id);
     match (request.method, existing) {
         (&Method::PUT, existing) => put(request, existing.as_deref()),
         (&Method::PATCH, Some(old)) => change(request, &old),
-        (&Method::DELETE, Some(old)) => {
-            super::super::remove(request.world, &old);
-            Ok(Answer::empty(Voice::Registry, StatusCode::OK))
-        }
+        (&Method::DELETE, Some(old)) => Ok(delete(request, &old)),
         (&Method::DELETE, None) => Ok(Answer::empty(Voice::Gateway, StatusCode::NO_CONTENT)),
-        (_, Some(old)) => Ok(ok(body::registry(&old, &request.version, old.state(request.now)))),
+        (_, Some(old)) => Ok(ok(shown(request, &old, old.state(request.now)))),
         (_, None) => Err(error::resource_not_found(&request.target.id)),
     }
 }
 
 pub(super) fn list(request: &Request<'_>) -> Answer {
     let all = request.world.arm.resources_of_type(TYPE, &request.target.owner());
-    let values: Vec<Value> =
-        all.iter().map(|resource| body::registry(resource, &request.version, resource.state(request.now))).collect();
+    let values: Vec<Value> = all.iter().map(|resource| shown(request, resource, resource.state(request.now))).collect();
     ok(json!({ "value": values }))
+}
+
+/// A registry as it is shown, with what follows from its regions and its private endpoints.
+fn shown(request: &Request<'_>, resource: &Resource, state: &str) -> Value {
+    let mut resource = resource.clone();
+    let regions = regions(request.world, &resource);
+    let flag = |key: &str| resource.properties.get(key).is_some_and(|it| *it == json!(true) || it == "Enabled");
+    let host = resource.properties.get("loginServer").and_then(Value::as_str).unwrap_or_default();
+    let host = host.trim_end_matches(".azurecr.io").to_owned();
+    let hosts = |on: bool, kind: &str| -> Value {
+        let regions = regions.iter().filter(|_| on);
+        regions.map(|region| format!("{host}.{region}.{kind}.azurecr.io")).collect()
+    };
+    let (data, regional) = (hosts(flag("dataEndpointEnabled"), "data"), hosts(flag("regionalEndpoints"), "geo"));
+    resource.properties.insert("dataEndpointHostNames".into(), data);
+    resource.properties.insert("regionalEndpointHostNames".into(), regional);
+    let connections = private_endpoints::brief(request.world, &resource);
+    resource.properties.insert("privateEndpointConnections".into(), connections);
+    body::registry(&resource, &request.version, state)
+}
+
+/// The regions of a registry, its own first.
+fn regions(world: &World, resource: &Resource) -> Vec<String> {
+    let mut all: Vec<String> = resource.location.clone().into_iter().collect();
+    for replication in world.arm.resources_of_type(&format!("{TYPE}/replications"), &resource.id) {
+        all.extend(replication.location.clone().filter(|location| !all.contains(location)));
+    }
+    all
 }
 
 /// Whether a name is one, and why not. The rule is the specification's, the words are inferred.
@@ -45,6 +70,14 @@ pub(super) fn name_fault(name: &str) -> Option<String> {
     (!(plain && (5..=50).contains(&name.len()))).then(|| {
         format!("The registry name '{name}' is invalid. Registry names may contain alpha numeric characters only and must be between 5 and 50 characters.")
     })
+}
+
+/// The scope of a generated domain name label that a body asks for.
+pub(super) fn label_scope(request: &Request<'_>, given: &Value) -> Result<&'static str, Error> {
+    let Some(given) = Some(given).filter(|given| !given.is_null()) else { return Ok("Unsecure") };
+    let known =
+        properties::LABEL_SCOPES.into_iter().find(|scope| given.as_str().is_some_and(|it| it.eq_ignore_ascii_case(scope)));
+    known.ok_or_else(|| invalid(request, "autoGeneratedDomainNameLabelScope", given))
 }
 
 /// A domain name label in front of a dash comes from `autoGeneratedDomainNameLabelScope`: the same scope gives the same label.
@@ -62,37 +95,46 @@ pub(super) fn login_server(request: &Request<'_>, name: &str, scope: &str, group
     format!("{}-{label}.azurecr.io", name.to_lowercase())
 }
 
+/// A new registry, or all of an old one: what a PUT leaves out is as it would be in a new one, except for what cannot change.
 fn put(request: &Request<'_>, existing: Option<&Resource>) -> Result<Answer, Error> {
-    if let Some(old) = existing {
-        return change(request, old);
-    }
     let (world, given) = (request.world, &request.body);
     let name = request.target.name();
-    if let Some(fault) = name_fault(name) {
+    if let Some(fault) = name_fault(name).filter(|_| existing.is_none()) {
         return Err(bad("InvalidRegistryName", fault));
     }
-    let sku =
-        sku(given)?.ok_or_else(|| bad("SkuNotSpecified", "The SKU of the registry is required: Basic, Standard or Premium."))?;
-    let scope = given["properties"]["autoGeneratedDomainNameLabelScope"].as_str().unwrap_or("Unsecure");
-    let login_server = login_server(request, name, scope, request.target.id.group().unwrap_or_default());
-    let taken = if scope == "Unsecure" { world.acr.name_taken(name) } else { world.acr.by_login_server(&login_server).is_some() };
-    if taken {
+    let sku = sku::asked(given)?
+        .ok_or_else(|| bad("SkuNotSpecified", "The SKU of the registry is required: Basic, Standard or Premium."))?;
+    let scope = label_scope(request, &given["properties"]["autoGeneratedDomainNameLabelScope"])?;
+    if let Some(old) = existing {
+        let mut properties = Value::Object(replaced(old, sku, request));
+        let asks = &given["properties"]["autoGeneratedDomainNameLabelScope"];
+        if !asks.is_null() && properties["autoGeneratedDomainNameLabelScope"] != scope {
+            let message = "The domain name label scope of a registry cannot be changed.";
+            return Err(Error::registry(StatusCode::CONFLICT, "DomainNameLabelScopeCannotBeChanged", message));
+        }
+        properties::apply(request, &mut properties, sku, Some(old))?;
+        return update(request, old, sku, properties);
+    }
+    if world.acr.name_taken(name) {
         let message = format!(
-            "The registry {name} is already in use. You can check if the name is already claimed using following API: \
+            "The registry name {name} is already in use. You can check if the name is already claimed using following API: \
              https://aka.ms/acr/check-name-availability"
         );
         return Err(Error::registry(StatusCode::CONFLICT, "RegistryNameAlreadyInUse", message));
     }
+    let login_server = login_server(request, name, scope, request.target.id.group().unwrap_or_default());
     let mut properties = Value::Object(body::defaults(&login_server, sku, request.now));
-    asked(&mut properties, given, sku)?;
+    properties["autoGeneratedDomainNameLabelScope"] = json!(scope);
+    properties::apply(request, &mut properties, sku, None)?;
     let id = request.canonical_id("resourceGroups");
+    let slow = is_slow(given);
     let resource = Resource {
         location: Some(catalog::normal_location(given["location"].as_str().unwrap_or_default())),
         tags: Some(given["tags"].as_object().cloned().unwrap_or_default()),
         sku: Some(json!({ "name": sku, "tier": sku })),
-        identity: identity(request, None)?,
+        identity: identity(request, None, &properties)?,
         properties: into_map(properties),
-        settled_at: request.settles_at(),
+        settled_at: if slow { request.settles_at() } else { request.now },
         ..Resource::new(id, TYPE, &request.caller, request.now)
     };
     let passwords = [new_password(world), new_password(world)];
@@ -100,41 +142,65 @@ fn put(request: &Request<'_>, existing: Option<&Resource>) -> Result<Answer, Err
     let location = resource.location.clone().unwrap_or_default();
     world.acr.create(resource.id.clone(), resource.name(), login_server, &location, settings);
     let resource = world.arm.put_resource(resource);
-    if request.version.as_str() < "2019-05-01" {
-        return Ok(ok(body::registry(&resource, &request.version, "Succeeded")));
-    }
-    Ok(begun(request, &resource, "Creating"))
+    Ok(written(request, &resource, slow.then_some("Creating")))
 }
 
-/// The answer to a write that goes on as an operation.
-fn begun(request: &Request<'_>, resource: &Resource, state: &'static str) -> Answer {
+fn is_slow(given: &Value) -> bool {
+    ["anonymousPullEnabled", "encryption"].iter().any(|key| !given["properties"][*key].is_null())
+}
+
+/// What a PUT begins with where a registry exists.
+fn replaced(old: &Resource, sku: &str, request: &Request<'_>) -> Map<String, Value> {
+    let login_server = old.properties.get("loginServer").and_then(Value::as_str).unwrap_or_default();
+    let mut properties = body::defaults(login_server, sku, request.now);
+    for key in ["creationDate", "encryption", "zoneRedundancy", "roleAssignmentMode", "autoGeneratedDomainNameLabelScope"] {
+        if let Some(kept) = old.properties.get(key) {
+            properties.insert(key.into(), kept.clone());
+        }
+    }
+    properties
+}
+
+/// The answer to a write, which may go on as an operation.
+fn written(request: &Request<'_>, resource: &Resource, state: Option<&'static str>) -> Answer {
+    let Some(state) = state else { return ok(shown(request, resource, "Succeeded")) };
     let name = operation_name(request);
     request.begin(name.clone(), &resource.id, state, Ok(None));
     let url = request.poll_url(&format!("{}/operationStatuses/{name}", resource.id), &request.version);
-    let body = body::registry(resource, &request.version, state);
+    let body = shown(request, resource, state);
     Answer::json(Voice::Registry, StatusCode::CREATED, body).header("azure-asyncoperation", url)
 }
 
-/// A PATCH, and a PUT of what exists: what is named is changed, the rest stays.
+/// A PATCH: what is named is changed, the rest stays.
 fn change(request: &Request<'_>, old: &Resource) -> Result<Answer, Error> {
-    let given = &request.body;
     let old_sku = old.sku.as_ref().and_then(|sku| sku["name"].as_str()).unwrap_or("Basic").to_owned();
-    let sku = sku(given)?.unwrap_or(&old_sku).to_owned();
+    let sku = sku::asked(&request.body)?.unwrap_or(&old_sku).to_owned();
     let mut properties = Value::Object(old.properties.clone());
-    if sku == "Premium" && properties.get("networkRuleSet").is_none() {
-        properties["networkRuleSet"] = json!({ "defaultAction": "Allow", "ipRules": [] });
+    properties::apply(request, &mut properties, &sku, Some(old))?;
+    update(request, old, &sku, properties)
+}
+
+fn update(request: &Request<'_>, old: &Resource, sku: &str, mut properties: Value) -> Result<Answer, Error> {
+    let given = &request.body;
+    fits(request, old, sku)?;
+    let members = properties.as_object_mut();
+    match (members, sku) {
+        (Some(members), "Premium") => {
+            members.entry("networkRuleSet").or_insert_with(body::open_network);
+        }
+        (Some(members), _) => {
+            members.remove("networkRuleSet");
+        }
+        _ => {}
     }
-    asked(&mut properties, given, &sku)?;
-    // Recorded: these two go on as an operation, the others are done at once.
-    let slow = ["anonymousPullEnabled", "encryption"]
-        .iter()
-        .any(|key| properties[key] != old.properties.get(*key).cloned().unwrap_or_default());
+    let is_put = *request.method == Method::PUT;
+    let slow = is_slow(given);
     let resource = Resource {
-        tags: given["tags"].as_object().cloned().or_else(|| old.tags.clone()),
+        tags: given["tags"].as_object().cloned().or_else(|| if is_put { Some(Map::new()) } else { old.tags.clone() }),
         sku: Some(json!({ "name": sku, "tier": sku })),
-        identity: identity(request, Some(old))?,
+        identity: identity(request, Some(old), &properties)?,
         properties: into_map(properties),
-        system_data: old.system_data.changed(&request.caller, request.now),
+        system_data: SystemData::changed(&old.system_data, &request.caller, request.now),
         changing: "Updating",
         settled_at: if slow { request.settles_at() } else { request.now },
         ..old.clone()
@@ -144,10 +210,42 @@ fn change(request: &Request<'_>, old: &Resource) -> Result<Answer, Error> {
         *held = settings(&resource, held.admin_passwords.clone());
     }
     let resource = request.world.arm.put_resource(resource);
-    if slow {
-        return Ok(begun(request, &resource, "Updating"));
+    Ok(written(request, &resource, slow.then_some("Updating")))
+}
+
+/// What a registry has must fit its new SKU (the code is inferred).
+fn fits(request: &Request<'_>, old: &Resource, sku: &str) -> Result<(), Error> {
+    let count = |kind: &str| request.world.arm.resources_of_type(&format!("{TYPE}/{kind}"), &old.id).len();
+    let limits = sku::limits(sku);
+    let premium = |has: bool| has && sku != "Premium";
+    for (kind, most) in [("webhooks", limits.webhooks), ("tokens", limits.tokens), ("scopeMaps", limits.tokens)] {
+        if count(kind) > most {
+            let message = format!("The registry {} has {} {kind}; the SKU {sku} allows {most}.", old.name(), count(kind));
+            return Err(bad("SkuChangeNotAllowed", message));
+        }
     }
-    Ok(ok(body::registry(&resource, &request.version, "Succeeded")))
+    for (has, feature) in [
+        (count("replications") > 0, "geo-replication"),
+        (count("connectedRegistries") > 0, "connected registry"),
+        (count("agentPools") > 0, "agent pool"),
+        (!private_endpoints::all(request.world, old).is_empty(), "private endpoint connection"),
+    ] {
+        if premium(has) {
+            return Err(sku::not_offered(feature, sku, "SkuChangeNotAllowed"));
+        }
+    }
+    Ok(())
+}
+
+fn delete(request: &Request<'_>, old: &Resource) -> Answer {
+    let replicated = !request.world.arm.resources_of_type(&format!("{TYPE}/replications"), &old.id).is_empty();
+    let body = replicated.then(|| shown(request, old, "Deleting"));
+    super::super::remove(request.world, old);
+    let Some(body) = body else { return Answer::empty(Voice::Registry, StatusCode::OK) };
+    let name = operation_name(request);
+    request.begin(name.clone(), &old.id, "Deleting", Ok(None));
+    let url = results_url(request, &old.id, old.location.as_deref(), &name);
+    Answer::json(Voice::Registry, StatusCode::ACCEPTED, body).header("location", url)
 }
 
 fn into_map(value: Value) -> Map<String, Value> {
@@ -157,70 +255,35 @@ fn into_map(value: Value) -> Map<String, Value> {
     }
 }
 
-fn sku(given: &Value) -> Result<Option<&'static str>, Error> {
-    let Some(name) = given["sku"].get("name").filter(|name| !name.is_null()) else { return Ok(None) };
-    let text = name.as_str().unwrap_or_default();
-    let known = SKUS.into_iter().find(|sku| sku.eq_ignore_ascii_case(text));
-    // Code and text are inferred.
-    known
-        .map(Some)
-        .ok_or_else(|| bad("InvalidSku", format!("The SKU '{text}' is invalid. Allowed values are 'Basic, Standard, Premium'.")))
-}
-
-/// Puts the properties that a request may set over those that are there, and checks them against the SKU.
-fn asked(properties: &mut Value, given: &Value, sku: &str) -> Result<(), Error> {
-    let Some(given) = given["properties"].as_object() else { return Ok(()) };
-    let fixed =
-        ["loginServer", "creationDate", "provisioningState", "dataEndpointHostNames", "privateEndpointConnections", "status"];
-    for (key, value) in given.iter().filter(|(key, value)| !fixed.contains(&key.as_str()) && !value.is_null()) {
-        if key == "adminUserEnabled" && !value.is_boolean() {
-            return Err(bad(
-                "InvalidRequestBody",
-                format!("The value '{value}' of the property 'adminUserEnabled' is no boolean."),
-            ));
-        }
-        body::merge(properties.as_object_mut().and_then(|held| held.get_mut(key)).unwrap_or(&mut Value::Null), value);
-        if properties.get(key).is_none() {
-            properties[key] = value.clone();
-        }
-    }
-    let enabled = |key: &str| properties[key].as_bool() == Some(true);
-    if sku != "Premium" {
-        if properties["networkRuleSet"]["defaultAction"] == "Deny"
-            || properties["networkRuleSet"]["ipRules"].as_array().is_some_and(|rules| !rules.is_empty())
-        {
-            let message = format!("The requested feature virtual network rule is not supported for the SKU {sku}.");
-            return Err(bad("NetworkRuleNotSupported", message));
-        }
-        if properties["publicNetworkAccess"] == "Disabled" {
-            let message = format!(
-                "Disabling public network access is not supported for the SKU {sku}. For more information, please visit \
-                 https://aka.ms/acr/private-link."
-            );
-            return Err(bad("DisablingPublicNetworkAccessNotSupported", message));
-        }
-        if enabled("dataEndpointEnabled") {
-            let message = format!("The requested feature data endpoint rule is not supported for the SKU {sku}.");
-            return Err(bad("DataEndpointNotSupported", message));
-        }
-    }
-    if sku == "Basic" && enabled("anonymousPullEnabled") {
-        let message = "The requested feature anonymous pull is not supported for the SKU Basic.";
-        return Err(bad("AnonymousPullNotSupported", message));
-    }
-    let host = properties["loginServer"].as_str().unwrap_or_default().trim_end_matches(".azurecr.io").to_owned();
-    properties["dataEndpointHostNames"] =
-        if enabled("dataEndpointEnabled") { json!([format!("{host}.data.azurecr.io")]) } else { json!([]) };
-    Ok(())
-}
-
-/// The identity that is asked for, made if it is new.
-fn identity(request: &Request<'_>, old: Option<&Resource>) -> Result<Option<Value>, Error> {
+/// The identity that is asked for, made if it is new. In a PATCH a user-assigned identity stays unless it is set to null, as ARM
+/// documents it; encryption with a key of one's own needs one.
+fn identity(request: &Request<'_>, old: Option<&Resource>, properties: &Value) -> Result<Option<Value>, Error> {
     let given = &request.body["identity"];
-    if !given.is_object() {
-        return Ok(old.and_then(|old| old.identity.clone()));
+    let before = old.and_then(|old| old.identity.as_ref());
+    let is_patch = *request.method == Method::PATCH;
+    let identity = if given.is_object() {
+        let mut wanted = given.clone();
+        let mut users = Map::new();
+        if is_patch && let Some(kept) = before.and_then(|before| before["userAssignedIdentities"].as_object()) {
+            users.extend(kept.clone());
+        }
+        for (id, value) in given["userAssignedIdentities"].as_object().into_iter().flatten() {
+            let id = ResourceId::new(id);
+            users.retain(|known, _| ResourceId::new(known) != id);
+            if !value.is_null() {
+                users.insert(id.as_str().to_owned(), json!({}));
+            }
+        }
+        wanted["userAssignedIdentities"] = Value::Object(users);
+        managed_identity::assign(request, &wanted, before)?.map(body::camel_identity)
+    } else {
+        before.filter(|_| is_patch).cloned()
+    };
+    if properties["encryption"]["status"] == "enabled" && identity.is_none() {
+        let message = "A registry that is encrypted with a customer managed key needs an identity.";
+        return Err(bad("EncryptionIdentityMissing", message));
     }
-    managed_identity::assign(request, given, old.and_then(|old| old.identity.as_ref()))
+    Ok(identity)
 }
 
 fn settings(resource: &Resource, admin_passwords: [String; 2]) -> Settings {
@@ -228,6 +291,11 @@ fn settings(resource: &Resource, admin_passwords: [String; 2]) -> Settings {
     let text = |key: &str| properties.get(key).and_then(Value::as_str).unwrap_or_default();
     let flag = |key: &str| properties.get(key).and_then(Value::as_bool).unwrap_or(false);
     let as_arm = &properties.get("policies").map(|policies| policies["azureADAuthenticationAsArmPolicy"]["status"].clone());
+    let network = properties.get("networkRuleSet").filter(|rules| rules["defaultAction"] == "Deny");
+    let ranges = |rules: &Value| -> Vec<AddressRange> {
+        let rules = rules["ipRules"].as_array().into_iter().flatten();
+        rules.filter_map(|rule| AddressRange::parse(rule["value"].as_str()?)).collect()
+    };
     Settings {
         admin_enabled: flag("adminUserEnabled"),
         admin_passwords,
@@ -235,6 +303,8 @@ fn settings(resource: &Resource, admin_passwords: [String; 2]) -> Settings {
         authentication_as_arm: as_arm.as_ref().and_then(Value::as_str) != Some("disabled"),
         abac: text("roleAssignmentMode") == "AbacRepositoryPermissions",
         public_network_access: text("publicNetworkAccess") != "Disabled",
+        allowed: network.map(ranges),
+        bypass_azure_services: text("networkRuleBypassOptions") != "None",
     }
 }
 
