@@ -1,6 +1,7 @@
 //! The one value that holds all state. The planes' handlers get it as an `Arc<World>`; each plane's `store.rs` defines its part.
 //! A reset makes a new world and puts it in the place of the old one ([`Universe`]): nothing can be left over.
 
+mod carriers;
 mod seed;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use arc_swap::ArcSwap;
 use crate::acr::store::Store as Registries;
 use crate::arm::store::Store as Resources;
 use crate::entra::store::Store as Directory;
+use crate::imds::store::Store as Metadata;
 use crate::kernel::access::Access;
 use crate::kernel::clock::Clock;
 use crate::kernel::ids::Ids;
@@ -50,6 +52,8 @@ pub struct World {
     pub access: Access,
     /// Entra's directory.
     pub directory: Directory,
+    /// The machine that asks for tokens of managed identities.
+    pub imds: Metadata,
     /// Subscriptions, groups, resources, operations.
     pub arm: Resources,
     /// Registries and their content, and the public images that can be imported.
@@ -73,6 +77,7 @@ impl World {
             signing_key,
             ca_pem,
             directory,
+            imds: Metadata::default(),
             arm: Resources::default(),
             acr: Registries::default(),
             kube: Clusters::default(),

@@ -3,6 +3,7 @@
 
 pub mod due;
 mod issuers;
+mod machine;
 mod operations;
 mod principals;
 mod settings;
@@ -37,6 +38,7 @@ pub fn router(universe: Arc<Universe>) -> Router {
         .route("/_azlet/operations", get(operations::get).post(operations::set))
         .route("/_azlet/principals", post(principals::put))
         .route("/_azlet/issuers", post(issuers::put).delete(issuers::delete))
+        .route("/_azlet/machine", get(machine::get).post(machine::set))
         .route("/_azlet/settings", get(settings::get).post(settings::set))
         .fallback(not_served)
         .merge(imds::router())
@@ -95,7 +97,7 @@ async fn advance(Extension(world): Extension<Arc<World>>, body: Result<Json<Adva
 async fn not_served(uri: Uri) -> Response {
     let message = format!(
         "the control API has no {}; it has /_azlet/health, /_azlet/ca.pem, /_azlet/reset, /_azlet/clock, /_azlet/issuers, \
-         /_azlet/operations, /_azlet/principals and /_azlet/settings",
+         /_azlet/machine, /_azlet/operations, /_azlet/principals and /_azlet/settings",
         uri.path()
     );
     problem(StatusCode::NOT_FOUND, message)

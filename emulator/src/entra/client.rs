@@ -148,12 +148,12 @@ impl Client {
     /// A token that the application signed itself names it as issuer; any other is another issuer's.
     fn check_assertion(&self, world: &World, text: &str) -> Result<Proof, Error> {
         let parsed = jwt::parse(text).map_err(|_| Error::assertion_malformed())?;
-        let own = parsed.claims["iss"].as_str().is_some_and(|issuer| issuer.eq_ignore_ascii_case(&self.id));
-        if own || parsed.header.get("x5t").is_some() || parsed.header.get("x5t#S256").is_some() {
-            assertion::check(world, self.app_id, &parsed)?;
-            return Ok(Proof::Certificate);
+        let issuer = parsed.claims["iss"].as_str().ok_or_else(Error::assertion_malformed)?;
+        if !issuer.eq_ignore_ascii_case(&self.id) {
+            federation::check(world, self.app_id, &parsed)?;
+            return Ok(Proof::Federated);
         }
-        federation::check(world, self.app_id, &parsed)?;
-        Ok(Proof::Federated)
+        assertion::check(world, self.app_id, &parsed)?;
+        Ok(Proof::Certificate)
     }
 }

@@ -1,89 +1,160 @@
-//! Microsoft Graph over the directory, as far as Azure's command line asks it to name principals and to find the one that a role
-//! is given to: reads of users, groups and service principals, `getByIds`, `me`.
+//! Microsoft Graph over the directory: applications, service principals, users, groups, what they own and belong to, and the tenant.
 //!
-//! Source: the Graph v1.0 reference; shapes as recorded from it. Everything else answers a 4xx that says so.
+//! Source: the Graph v1.0 reference; shapes and headers as recorded from it. Everything else answers a 4xx that says so.
 
-mod filter;
+mod access;
+mod applications;
+mod body;
+mod call;
+mod credentials;
+mod directory;
+mod error;
+mod federated;
+pub mod filter;
+mod groups;
 mod objects;
+mod path;
+mod permission_grants;
+mod query;
+mod relations;
+mod service_principals;
+mod tenant;
+mod users;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, Query};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
-use serde::Deserialize;
-use serde_json::{Value, json};
-use uuid::Uuid;
+use axum::http::{HeaderMap, Method, header};
+use axum::response::Response;
+use axum::{Extension, Router};
 
 use crate::entra::store::Principal;
 use crate::entra::token;
-use crate::kernel::principal::PrincipalKind;
 use crate::world::World;
 
-const CONTEXT: &str = "https://graph.microsoft.com/v1.0/$metadata#";
+use call::{Answer, Call};
+use error::Error;
 
-/// Every route of the plane.
+/// A body may be this large.
+const BODY_AT_MOST: usize = 4 * 1024 * 1024;
+
+/// Every route of the plane: paths have no case, which a table of routes cannot say.
 pub fn router() -> Router {
-    Router::new()
-        .route("/v1.0/directoryObjects/getByIds", post(get_by_ids))
-        .route("/v1.0/me", get(me))
-        .route("/v1.0/{collection}", get(list))
-        .route("/v1.0/{collection}/{id}", get(one))
-        .fallback(not_served)
+    Router::new().fallback(serve)
 }
 
-/// An error in Graph's shape.
-struct Error {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
+async fn serve(Extension(world): Extension<Arc<World>>, request: axum::extract::Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let outcome = match axum::body::to_bytes(body, BODY_AT_MOST).await {
+        Ok(body) => answer(&world, &parts, body.to_vec()),
+        Err(_) => Err(Error::bad_request("The request is too large.")),
+    };
+    match outcome {
+        Ok(answer) => answer.respond(&world),
+        Err(error) => error.answer(&world, &parts.headers),
+    }
 }
 
-impl Error {
-    fn bad_request(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code: "BadRequest", message: message.into() }
-    }
+fn answer(world: &World, parts: &axum::http::request::Parts, body: Vec<u8>) -> Result<Answer, Error> {
+    let caller = caller(world, &parts.headers)?;
+    let raw = parts.uri.path();
+    let (version, segments) = match path::parse(raw) {
+        Some(path) => (path.version, path.segments),
+        None if raw.eq_ignore_ascii_case("/oidc/userinfo") => ("v1.0", vec!["oidc".to_owned(), "userinfo".to_owned()]),
+        None => return Err(Error::bad_request("Invalid version.")),
+    };
+    let call = Call {
+        world,
+        method: parts.method.clone(),
+        version,
+        path: raw.to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts.headers.clone(),
+        body,
+        caller,
+    };
+    // One write at a time, from its checks to its last change.
+    let _alone = (call.method != Method::GET).then(|| world.directory.writing.lock());
+    let known = segments.iter().map(|segment| known_word(segment)).collect::<Vec<_>>();
+    route(&call, &known)
+}
 
-    fn not_found(id: &str) -> Self {
-        let message = format!("Resource '{id}' does not exist or one of its queried reference-property objects are not present.");
-        Self { status: StatusCode::NOT_FOUND, code: "Request_ResourceNotFound", message }
-    }
+/// The words of Graph's paths, in their own spelling: case does not count, and an action may be written with its namespace.
+fn known_word(segment: &str) -> &str {
+    const WORDS: [&str; 36] = [
+        "applications",
+        "servicePrincipals",
+        "users",
+        "groups",
+        "me",
+        "organization",
+        "domains",
+        "directoryRoles",
+        "directoryObjects",
+        "directory",
+        "deletedItems",
+        "oauth2PermissionGrants",
+        "oidc",
+        "userinfo",
+        "owners",
+        "members",
+        "transitiveMembers",
+        "memberOf",
+        "transitiveMemberOf",
+        "ownedObjects",
+        "addPassword",
+        "removePassword",
+        "federatedIdentityCredentials",
+        "checkMemberGroups",
+        "checkMemberObjects",
+        "getMemberGroups",
+        "getMemberObjects",
+        "getByIds",
+        "restore",
+        "revokeSignInSessions",
+        "changePassword",
+        "manager",
+        "appRoleAssignments",
+        "appRoleAssignedTo",
+        "$ref",
+        "$count",
+    ];
+    let bare = segment.strip_prefix("microsoft.graph.").unwrap_or(segment);
+    WORDS.into_iter().find(|word| word.eq_ignore_ascii_case(bare)).unwrap_or(segment)
+}
 
-    fn unauthorized(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::UNAUTHORIZED, code: "InvalidAuthenticationToken", message: message.into() }
-    }
-
-    fn answer(self, world: &World) -> Response {
-        let request_id = world.ids.uuid();
-        let body = json!({ "error": {
-            "code": self.code,
-            "message": self.message,
-            "innerError": {
-                "date": world.clock.now().strftime("%Y-%m-%dT%H:%M:%S").to_string(),
-                "request-id": request_id,
-                "client-request-id": request_id,
-            },
-        }});
-        let mut response = (self.status, Json(body)).into_response();
-        if self.status == StatusCode::UNAUTHORIZED {
-            let challenge = "Bearer realm=\"\", authorization_uri=\"https://login.microsoftonline.com/common/oauth2/authorize\", \
-                             client_id=\"00000003-0000-0000-c000-000000000000\"";
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static(challenge));
+fn route(call: &Call<'_>, segments: &[&str]) -> Result<Answer, Error> {
+    let collection_goes_on =
+        |rest: &[&str]| rest.first().is_some_and(|next| matches!(*next, "owners" | "members" | "addPassword"));
+    match segments {
+        [set @ ("applications" | "servicePrincipals" | "users" | "groups"), rest @ ..] if collection_goes_on(rest) => {
+            Err(Error::collection_is_last(set))
         }
-        response
+        ["applications", rest @ ..] => applications::answer(call, rest),
+        ["servicePrincipals", rest @ ..] => service_principals::answer(call, rest),
+        ["users", rest @ ..] => users::answer(call, rest),
+        ["me", rest @ ..] => users::me(call, rest),
+        ["groups", rest @ ..] => groups::answer(call, rest),
+        ["directoryObjects", rest @ ..] => directory::answer(call, rest),
+        ["directory", "deletedItems", rest @ ..] => tenant::deleted(call, rest),
+        ["directoryRoles", rest @ ..] => tenant::roles(call, rest),
+        ["organization", rest @ ..] => tenant::organization(call, rest),
+        ["domains", rest @ ..] => tenant::domains(call, rest),
+        ["oauth2PermissionGrants", rest @ ..] => permission_grants::answer(call, rest),
+        ["oidc", "userinfo"] => tenant::user_info(call),
+        [segment, ..] => Err(Error::not_implemented(&format!("{} /{segment}", call.method))),
+        [] => Err(Error::no_segment("")),
     }
 }
 
-/// The caller, proven by a token for Graph. Any caller may read the directory: directory roles are not emulated.
+/// The caller, proven by a token for Graph.
 fn caller(world: &World, headers: &HeaderMap) -> Result<Arc<Principal>, Error> {
     let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let shown = shown.filter(|token| !token.is_empty()).ok_or_else(|| Error::unauthorized("Access token is empty."))?;
     let claims = token::verify(world, shown).map_err(|fault| {
         Error::unauthorized(match fault {
+            token::TokenFault::Malformed if shown.contains('.') => {
+                "CompactToken parsing failed with error code: 80049217".to_owned()
+            }
             token::TokenFault::Malformed => "IDX14100: JWT is not well formed, there are no dots (.).".to_owned(),
             token::TokenFault::Expired { .. } => "Lifetime validation failed, the token is expired.".to_owned(),
             other => format!("Access token validation failure. {other}."),
@@ -93,110 +164,6 @@ fn caller(world: &World, headers: &HeaderMap) -> Result<Arc<Principal>, Error> {
     if !matches!(audience, "https://graph.microsoft.com" | "00000003-0000-0000-c000-000000000000") {
         return Err(Error::unauthorized("Access token validation failure. Invalid audience."));
     }
-    world.directory.principal(claims.object_id).ok_or_else(|| Error::unauthorized("Access token validation failure."))
-}
-
-/// The kind of object that a collection holds.
-fn collection_kind(name: &str) -> Option<PrincipalKind> {
-    match name.to_ascii_lowercase().as_str() {
-        "users" => Some(PrincipalKind::User),
-        "groups" => Some(PrincipalKind::Group),
-        "serviceprincipals" => Some(PrincipalKind::ServicePrincipal),
-        _ => None,
-    }
-}
-
-fn answer(world: &World, result: Result<Value, Error>) -> Response {
-    match result {
-        Ok(body) => Json(body).into_response(),
-        Err(error) => error.answer(world),
-    }
-}
-
-async fn list(
-    Extension(world): Extension<Arc<World>>,
-    Path(collection): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
-    headers: HeaderMap,
-) -> Response {
-    let result = caller(&world, &headers).and_then(|_| {
-        let kind = collection_kind(&collection).ok_or_else(|| not_built(&format!("/v1.0/{collection}")))?;
-        let filter = query.get("$filter").map(|text| filter::Filter::parse(text)).transpose().map_err(Error::bad_request)?;
-        let found: Vec<Value> = world
-            .directory
-            .principals()
-            .into_iter()
-            .filter(|principal| principal.principal_kind() == kind)
-            .map(|principal| objects::object(&world, &principal))
-            .filter(|object| filter.as_ref().is_none_or(|filter| filter.accepts(object)))
-            .collect();
-        Ok(json!({ "@odata.context": format!("{CONTEXT}{collection}"), "value": found }))
-    });
-    answer(&world, result)
-}
-
-async fn one(
-    Extension(world): Extension<Arc<World>>,
-    Path((collection, id)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Response {
-    let result = caller(&world, &headers).and_then(|_| {
-        let kind = collection_kind(&collection).ok_or_else(|| not_built(&format!("/v1.0/{collection}")))?;
-        let by_id = Uuid::try_parse(&id).ok().and_then(|id| world.directory.principal(id));
-        by_id
-            .or_else(|| world.directory.by_user_name(&id))
-            .filter(|principal| principal.principal_kind() == kind)
-            .map(|principal| {
-                let mut object = objects::object(&world, &principal);
-                objects::put_first(&mut object, "@odata.context", json!(format!("{CONTEXT}{collection}/$entity")));
-                object
-            })
-            .ok_or_else(|| Error::not_found(&id))
-    });
-    answer(&world, result)
-}
-
-async fn me(Extension(world): Extension<Arc<World>>, headers: HeaderMap) -> Response {
-    let result = caller(&world, &headers).and_then(|principal| match principal.principal_kind() {
-        PrincipalKind::User => Ok(objects::object(&world, &principal)),
-        _ => Err(Error::bad_request("/me request is only valid with delegated authentication flow.")),
-    });
-    answer(&world, result)
-}
-
-#[derive(Deserialize)]
-struct Ids {
-    ids: Vec<String>,
-}
-
-/// The objects of the given ids; those that do not exist are left out silently.
-async fn get_by_ids(
-    Extension(world): Extension<Arc<World>>,
-    headers: HeaderMap,
-    body: Result<Json<Ids>, JsonRejection>,
-) -> Response {
-    let result = caller(&world, &headers).and_then(|_| {
-        let Json(Ids { ids }) = body.map_err(|rejection| Error::bad_request(rejection.body_text()))?;
-        let found: Vec<Value> = ids
-            .iter()
-            .filter_map(|id| world.directory.principal(Uuid::try_parse(id).ok()?))
-            .map(|principal| {
-                let mut object = objects::object(&world, &principal);
-                objects::put_first(&mut object, "@odata.type", json!(objects::type_name(&principal)));
-                object
-            })
-            .collect();
-        Ok(json!({ "@odata.context": format!("{CONTEXT}directoryObjects"), "value": found }))
-    });
-    answer(&world, result)
-}
-
-fn not_built(path: &str) -> Error {
-    Error::bad_request(format!(
-        "azlet does not implement {path} of Microsoft Graph; it reads users, groups, servicePrincipals and directoryObjects/getByIds."
-    ))
-}
-
-async fn not_served(Extension(world): Extension<Arc<World>>, uri: Uri) -> Response {
-    not_built(uri.path()).answer(&world)
+    let principal = world.directory.principal(claims.object_id).filter(|principal| principal.enabled);
+    principal.ok_or_else(|| Error::unauthorized("Access token validation failure."))
 }

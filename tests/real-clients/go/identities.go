@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"net/http"
+	"os"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
@@ -51,6 +53,15 @@ func identities(azure factories) {
 	step("ManagedIdentityCredential signs in as the identity, which has no right yet", func() error {
 		made, err := client.Get(ctx, group, identity, nil)
 		if err != nil {
+			return err
+		}
+		// A machine has tokens for the identities that it carries alone.
+		machine := strings.NewReader(`{"identities": ["` + *made.ID + `"]}`)
+		chosen, err := http.Post(os.Getenv("AZLET_ENDPOINT")+"/_azlet/machine", "application/json", machine)
+		if err != nil {
+			return err
+		}
+		if err := same(chosen.StatusCode, http.StatusNoContent); err != nil {
 			return err
 		}
 		options := &azidentity.ManagedIdentityCredentialOptions{ID: azidentity.ClientID(*made.Properties.ClientID)}

@@ -32,6 +32,9 @@ export async function run({ subscription, identities: { userAssignedIdentities: 
   });
 
   await step("ManagedIdentityCredential signs in as the identity, which has no right yet", async () => {
+    // A machine has tokens for the identities that it carries alone.
+    const chosen = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ identities: [made.id] }) };
+    assert.equal((await fetch(`${process.env.AZLET_ENDPOINT}/_azlet/machine`, chosen)).status, 204);
     const credential = new ManagedIdentityCredential({ clientId: made.clientId });
     const { token } = await credential.getToken("https://management.azure.com/.default");
     assert.equal(JSON.parse(Buffer.from(token.split(".")[1], "base64url")).oid, made.principalId);

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import urllib.request
 
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import ClientSecretCredential, DefaultAzureCredential, EnvironmentCredential
@@ -17,6 +18,14 @@ def claims(token):
     """What an access token says, unverified."""
     body = token.split(".")[1]
     return json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+
+
+def run_on_a_machine_with(identity):
+    """Tells azlet which identity the machine carries: it has tokens for no other."""
+    url = f"{os.environ['AZLET_ENDPOINT']}/_azlet/machine"
+    body = json.dumps({"identities": [identity]}).encode()
+    request = urllib.request.Request(url, body, {"content-type": "application/json"})
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request).close()
 
 
 def run(azure):

@@ -31,6 +31,7 @@ def run(azure):
         same([found.name for found in identities.list_by_subscription()], [NAME])
 
     with step("ManagedIdentityCredential signs in as the identity, which has no right yet"), refused(403, "AuthorizationFailed"):
+        credentials.run_on_a_machine_with(identity.id)
         credential = ManagedIdentityCredential(client_id=identity.client_id)
         same(credentials.claims(credential.get_token(credentials.MANAGEMENT).token)["oid"], identity.principal_id)
         ResourceManagementClient(credential, azure.subscription).resource_groups.get(groups.GROUP)

@@ -1,5 +1,9 @@
 //! Microsoft.ManagedIdentity: user-assigned identities, each with a service principal in the directory, and their federated
-//! credentials. Source: the provider's specification (2024-11-30); ids are written with `resourcegroups` in lower case.
+//! credentials. Sources: the provider's specifications (2023-01-31 to 2025-05-31-preview) and answers recorded from it; ids are
+//! written with `resourcegroups` in lower case.
+
+mod associated;
+mod credentials;
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
@@ -84,47 +88,66 @@ pub(super) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
     match (request.known.kind.name.as_str(), request.target.is_item()) {
         ("userAssignedIdentities", true) => identity(request),
         ("userAssignedIdentities", false) => {
-            let page = request.page(TYPE, &request.target.owner(), body)?;
-            Ok(Answer::json(Voice::Provider, StatusCode::OK, page))
+            let all = request.world.arm.resources_of_type(TYPE, &request.target.owner());
+            let values: Vec<Value> = all.iter().map(|resource| body(request, resource)).collect();
+            Ok(Answer::json(Voice::Provider, StatusCode::OK, json!({ "value": values })))
         }
-        ("userAssignedIdentities/federatedIdentityCredentials", item) => credentials(request, item),
+        ("userAssignedIdentities/federatedIdentityCredentials", item) => credentials::answer(request, item),
+        ("userAssignedIdentities/listAssociatedResources", _) => associated::list(request),
+        ("userAssignedIdentities/revokeTokens", _) => {
+            request.resource()?;
+            // Tokens name their principal and are judged when they are shown; there is nothing to keep for later.
+            Ok(Answer::empty(Voice::Provider, StatusCode::OK))
+        }
+        ("identities", true) => associated::system_assigned(request),
+        ("operations", _) => Ok(Answer::json(Voice::Provider, StatusCode::OK, associated::operations())),
         _ => Err(unimplemented(request)),
     }
 }
 
-fn body(resource: &Resource) -> Value {
+/// Members of `properties` beside the ids, with the first api-version that knows each.
+const MEMBERS: [(&str, &str); 2] = [("isolationScope", "2024-11-30"), ("assignmentRestrictions", "2025-05-31-preview")];
+
+fn body(request: &Request<'_>, resource: &Resource) -> Value {
+    let mut properties = resource.properties.clone();
+    for (member, since) in MEMBERS {
+        if request.version.as_str() < since {
+            properties.shift_remove(member);
+        }
+    }
     json!({
         "location": resource.location,
         "tags": resource.tags.clone().unwrap_or_default(),
         "id": resource.id.as_str(),
         "name": resource.name(),
         "type": resource.resource_type,
-        "properties": resource.properties,
+        "properties": properties,
     })
 }
 
 fn identity(request: &Request<'_>) -> Result<Answer, Error> {
     let arm = &request.world.arm;
     let existing = arm.resource(&request.target.id);
-    let answer = |status, resource: &Resource| Answer::json(Voice::Provider, status, body(resource));
+    let answer = |status, resource: &Resource| Answer::json(Voice::Provider, status, body(request, resource));
+    let tags = || request.body.get("tags").and_then(Value::as_object).cloned();
     match (request.method, existing) {
         (&Method::PUT, Some(old)) => {
-            let tags = request.body.get("tags").and_then(Value::as_object).cloned();
-            let system_data = old.system_data.changed(&request.caller, request.now);
-            let new = arm.put_resource(Resource { tags: tags.or_else(|| old.tags.clone()), system_data, ..(*old).clone() });
+            let new = arm.put_resource(changed(request, &old, tags())?);
             Ok(answer(StatusCode::OK, &new))
         }
         (&Method::PUT, None) => {
             name(request.target.name())?;
+            let members = members(request)?;
             let id = request.canonical_id("resourcegroups");
             let location = catalog::normal_location(request.body["location"].as_str().unwrap_or_default());
-            let tags = request.body.get("tags").and_then(Value::as_object).cloned();
-            let (_, resource) = create(request.world, &request.caller, id, &location, tags);
+            let (_, made) = create(request.world, &request.caller, id, &location, tags());
+            let mut properties = made.properties.clone();
+            properties.extend(members);
+            let resource = arm.put_resource(Resource { properties, ..(*made).clone() });
             Ok(answer(StatusCode::CREATED, &resource).header("location", resource.id.as_str().to_owned()))
         }
         (&Method::PATCH, Some(old)) => {
-            let tags = request.body.get("tags").and_then(Value::as_object).cloned();
-            let new = arm.put_resource(Resource { tags: tags.or_else(|| old.tags.clone()), ..(*old).clone() });
+            let new = arm.put_resource(changed(request, &old, tags())?);
             Ok(answer(StatusCode::OK, &new))
         }
         (&Method::DELETE, Some(old)) => {
@@ -134,6 +157,29 @@ fn identity(request: &Request<'_>) -> Result<Answer, Error> {
         (&Method::DELETE, None) => Ok(Answer::empty(Voice::Gateway, StatusCode::NO_CONTENT)),
         (_, Some(old)) => Ok(answer(StatusCode::OK, &old)),
         (_, None) => Err(error::resource_not_found(&request.target.id)),
+    }
+}
+
+/// What a write leaves out, an identity keeps.
+fn changed(request: &Request<'_>, old: &Resource, tags: Option<Map<String, Value>>) -> Result<Resource, Error> {
+    let mut properties = old.properties.clone();
+    properties.extend(members(request)?);
+    let system_data = old.system_data.changed(&request.caller, request.now);
+    Ok(Resource { tags: tags.or_else(|| old.tags.clone()), system_data, properties, ..old.clone() })
+}
+
+/// The members of `properties` that a body may set.
+fn members(request: &Request<'_>) -> Result<Map<String, Value>, Error> {
+    let given = &request.body["properties"];
+    let known = MEMBERS.iter().filter(|(_, since)| request.version.as_str() >= *since);
+    let said = known.filter(|(member, _)| !given[*member].is_null());
+    let members: Map<String, Value> = said.map(|(member, _)| ((*member).to_owned(), given[*member].clone())).collect();
+    match members.get("isolationScope") {
+        Some(scope) if scope != "None" && scope != "Regional" => {
+            let message = format!("The isolation scope {scope} is invalid. It must be 'None' or 'Regional'.");
+            Err(Error::provider(StatusCode::BAD_REQUEST, "BadRequest", message))
+        }
+        _ => Ok(members),
     }
 }
 
@@ -148,49 +194,6 @@ fn name(name: &str) -> Result<(), Error> {
         "The name '{name}' is invalid. It must be 3 to 128 characters of letters, digits, '-' and '_', beginning with a letter or digit."
     );
     Err(Error::provider(StatusCode::BAD_REQUEST, "InvalidRequest", message))
-}
-
-fn credential_body(resource: &Resource) -> Value {
-    json!({ "id": resource.id.as_str(), "name": resource.name(), "type": resource.resource_type, "properties": resource.properties })
-}
-
-fn credentials(request: &Request<'_>, item: bool) -> Result<Answer, Error> {
-    let arm = &request.world.arm;
-    let id = request.canonical_id("resourcegroups");
-    let parent = if item { id.parent().unwrap_or_else(ResourceId::root) } else { id };
-    if arm.resource(&parent).is_none() {
-        return Err(error::resource_not_found(&parent));
-    }
-    let kind = request.known.full_type();
-    if !item {
-        let all = arm.resources_of_type(&kind, &parent);
-        let values: Vec<Value> = all.iter().map(|resource| credential_body(resource)).collect();
-        return Ok(Answer::json(Voice::Provider, StatusCode::OK, json!({ "value": values })));
-    }
-    let id = request.canonical_id("resourcegroups");
-    match (request.method, arm.resource(&id)) {
-        (&Method::PUT, existing) => {
-            let given = &request.body["properties"];
-            let complete = given["issuer"].is_string() && given["subject"].is_string() && given["audiences"].is_array();
-            if !complete {
-                let message = "The federated identity credential needs the properties 'issuer', 'subject' and 'audiences'.";
-                return Err(Error::provider(StatusCode::BAD_REQUEST, "BadRequest", message));
-            }
-            let properties =
-                ["issuer", "subject", "audiences"].into_iter().map(|key| (key.to_owned(), given[key].clone())).collect();
-            let status = if existing.is_some() { StatusCode::OK } else { StatusCode::CREATED };
-            let new = Resource::new(id, kind, &request.caller, request.now);
-            let resource = arm.put_resource(Resource { properties, ..new });
-            Ok(Answer::json(Voice::Provider, status, credential_body(&resource)))
-        }
-        (&Method::DELETE, Some(resource)) => {
-            super::remove(request.world, &resource);
-            Ok(Answer::empty(Voice::Provider, StatusCode::OK))
-        }
-        (&Method::DELETE, None) => Ok(Answer::empty(Voice::Gateway, StatusCode::NO_CONTENT)),
-        (_, Some(resource)) => Ok(Answer::json(Voice::Provider, StatusCode::OK, credential_body(&resource))),
-        (_, None) => Err(error::resource_not_found(&request.target.id)),
-    }
 }
 
 /// The identity of a resource as a write asks for it: a system-assigned one gets a service principal, user-assigned ones must

@@ -20,7 +20,8 @@ use crate::world::World;
 
 /// Hands a request to its provider.
 pub(super) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
-    if request.known.kind.name == OPERATIONS {
+    // The identities' provider has a list of its own.
+    if request.known.kind.name == OPERATIONS && request.known.provider.namespace != "Microsoft.ManagedIdentity" {
         return Ok(resources::operations(request));
     }
     if request.known.kind.data.is_some() {

@@ -234,11 +234,14 @@ impl Error {
         Self::new(700_213, "invalid_client", message)
     }
 
-    /// The subject would match if case did not count (the middle sentence is inferred).
+    /// The subject would match if case did not count.
     pub fn federated_subject_case(subject: &str) -> Self {
         let message = format!(
             "No matching federated identity record found for presented assertion subject '{subject}'. The subject matches with \
-             case-insensitive comparison, but not with case-sensitive comparison. {FEDERATION_ADVICE}"
+             case-insensitive comparison, but not with case-sensitive comparison. Check your federated identity credential Subject, \
+             Audience and Issuer against the presented assertion. See documentation at: \
+             https://learn.microsoft.com/entra/workload-id/workload-identity-federation. See breaking change notification and \
+             remediation at: https://learn.microsoft.com/en-us/entra/identity-platform/reference-breaking-changes#august-2024."
         );
         Self::new(7_002_138, "invalid_client", message)
     }
