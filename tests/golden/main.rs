@@ -3,9 +3,14 @@
 mod aks_clusters;
 mod aks_credentials;
 mod aks_maintenance;
+mod aks_network;
 mod aks_operations;
 mod aks_parts;
+mod aks_pools;
+mod aks_properties;
 mod aks_run_command;
+mod aks_shape;
+mod aks_validation;
 mod arm_groups;
 mod arm_lists;
 mod arm_locks;

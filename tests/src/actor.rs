@@ -53,6 +53,12 @@ impl Actor {
         self.send(self.request(Method::PUT, url).json(body)).await
     }
 
+    /// PUT with a JSON body and more headers.
+    pub async fn put_with(&self, url: &str, body: &Value, headers: &[(&'static str, &str)]) -> Answer {
+        let request = headers.iter().fold(self.request(Method::PUT, url), |request, (name, value)| request.header(*name, *value));
+        self.send(request.json(body)).await
+    }
+
     /// POST with a JSON body.
     pub async fn post(&self, url: &str, body: &Value) -> Answer {
         self.send(self.request(Method::POST, url).json(body)).await

@@ -2,6 +2,7 @@
 //! and all), and answers in a form that snapshots show.
 
 mod actor;
+pub mod aks;
 mod answer;
 mod cluster;
 pub mod registry;

@@ -28,7 +28,7 @@ pub fn reconcile(world: &World, cluster: &Cluster) {
     for pool in &spec.node_pools {
         for index in 0..pool.count {
             let name = name(world, &spec, pool, index);
-            wanted.push((name.clone(), node(world, &spec, pool, &name, number)));
+            wanted.push((name.clone(), node(world, &spec, pool, &name, (number, index))));
             number += 1;
         }
     }
@@ -40,10 +40,7 @@ pub fn reconcile(world: &World, cluster: &Cluster) {
         }
     }
     for (name, node) in wanted {
-        let version = node["status"]["nodeInfo"]["kubeletVersion"].clone();
-        let known = cluster.modify(world, &kinds::NODES, "", &name, |existing| {
-            existing["status"]["nodeInfo"]["kubeletVersion"] = version;
-        });
+        let known = cluster.modify(world, &kinds::NODES, "", &name, |existing| follow(existing, &node));
         if known.is_none()
             && let Err(error) = cluster.create(world, &kinds::NODES, node)
         {
@@ -52,7 +49,39 @@ pub fn reconcile(world: &World, cluster: &Cluster) {
     }
 }
 
+/// Makes a node that is there already be as its pool now says: version, labels and taints. Labels that others set stay, and so do the
+/// taints that Kubernetes itself sets.
+fn follow(existing: &mut Value, wanted: &Value) {
+    existing["status"]["nodeInfo"]["kubeletVersion"] = wanted["status"]["nodeInfo"]["kubeletVersion"].clone();
+    for (key, value) in wanted["metadata"]["labels"].as_object().into_iter().flatten() {
+        existing["metadata"]["labels"][key] = value.clone();
+    }
+    let of_kubernetes = |taint: &Value| taint["key"].as_str().is_some_and(|key| key.starts_with("node.kubernetes.io/"));
+    let own = existing["spec"]["taints"].as_array().into_iter().flatten().filter(|taint| of_kubernetes(taint)).cloned();
+    let taints: Vec<Value> = wanted["spec"]["taints"].as_array().into_iter().flatten().cloned().chain(own).collect();
+    match existing["spec"].as_object_mut() {
+        Some(spec) if taints.is_empty() => drop(spec.remove("taints")),
+        _ => existing["spec"]["taints"] = Value::Array(taints),
+    }
+}
+
+/// Whether a pool is of Windows machines.
+fn is_windows(pool: &NodePool) -> bool {
+    pool.os_sku.to_ascii_lowercase().starts_with("windows")
+}
+
+/// `arm64` where a `p` in the size says so: `Standard_D4ps_v5`.
+fn architecture(pool: &NodePool) -> &'static str {
+    let size = pool.vm_size.to_ascii_lowercase();
+    let series = size.split('_').nth(1).unwrap_or_default().trim_start_matches(|each: char| each.is_ascii_alphabetic());
+    let features = series.trim_start_matches(|each: char| each.is_ascii_digit());
+    if features.starts_with('p') { "arm64" } else { "amd64" }
+}
+
 fn name(world: &World, spec: &ClusterSpec, pool: &NodePool, index: u32) -> String {
+    if is_windows(pool) {
+        return format!("aks{}{}", pool.name, base_36(index));
+    }
     let number = world.ids.named_text(&format!("scale sets of {}", spec.id.key()), 8, b"0123456789");
     format!("aks-{}-{number}-vmss{}", pool.name, base_36(index))
 }
@@ -67,26 +96,31 @@ fn base_36(mut number: u32) -> String {
     String::from_utf8_lossy(&digits).into_owned()
 }
 
-fn labels(spec: &ClusterSpec, pool: &NodePool, name: &str) -> Map<String, Value> {
+fn labels(spec: &ClusterSpec, pool: &NodePool, name: &str, index: u32) -> Map<String, Value> {
     let mode = pool.mode.to_lowercase();
+    let system = if is_windows(pool) { "windows" } else { "linux" };
+    // Machines are spread over the zones in turn; without zones, they are in none, which is 0.
+    let turn = usize::try_from(index).unwrap_or_default().checked_rem(pool.zones.len());
+    let zone =
+        turn.and_then(|turn| pool.zones.get(turn)).map_or_else(|| "0".to_owned(), |zone| format!("{}-{zone}", spec.location));
     let fixed = [
         ("agentpool", pool.name.as_str()),
-        ("beta.kubernetes.io/arch", "amd64"),
+        ("beta.kubernetes.io/arch", architecture(pool)),
         ("beta.kubernetes.io/instance-type", &pool.vm_size),
-        ("beta.kubernetes.io/os", "linux"),
+        ("beta.kubernetes.io/os", system),
         ("failure-domain.beta.kubernetes.io/region", &spec.location),
-        ("failure-domain.beta.kubernetes.io/zone", "0"),
+        ("failure-domain.beta.kubernetes.io/zone", &zone),
         ("kubernetes.azure.com/agentpool", &pool.name),
         ("kubernetes.azure.com/cluster", &spec.node_resource_group),
         ("kubernetes.azure.com/mode", &mode),
-        ("kubernetes.azure.com/os-sku", "Ubuntu"),
+        ("kubernetes.azure.com/os-sku", &pool.os_sku),
         ("kubernetes.azure.com/role", "agent"),
-        ("kubernetes.io/arch", "amd64"),
+        ("kubernetes.io/arch", architecture(pool)),
         ("kubernetes.io/hostname", name),
-        ("kubernetes.io/os", "linux"),
+        ("kubernetes.io/os", system),
         ("node.kubernetes.io/instance-type", &pool.vm_size),
         ("topology.kubernetes.io/region", &spec.location),
-        ("topology.kubernetes.io/zone", "0"),
+        ("topology.kubernetes.io/zone", &zone),
     ];
     let fixed = fixed.into_iter().map(|(key, value)| (key.to_owned(), json!(value)));
     fixed.chain(pool.labels.iter().map(|(key, value)| (key.clone(), json!(value)))).collect()
@@ -103,12 +137,12 @@ fn taint(text: &str) -> Option<Value> {
     Some(taint)
 }
 
-fn node(world: &World, spec: &ClusterSpec, pool: &NodePool, name: &str, number: u32) -> Value {
+fn node(world: &World, spec: &ClusterSpec, pool: &NodePool, name: &str, (number, index): (u32, u32)) -> Value {
     let (_, cores, memory) = SIZES.into_iter().find(|(size, ..)| pool.vm_size.eq_ignore_ascii_case(size)).unwrap_or(SIZES[0]);
     let subscription = spec.id.subscription().unwrap_or_default();
     let taints: Vec<Value> = pool.taints.iter().filter_map(|text| taint(text)).collect();
     let mut body = json!({
-        "metadata": { "name": name, "labels": labels(spec, pool, name) },
+        "metadata": { "name": name, "labels": labels(spec, pool, name, index) },
         "spec": {
             "podCIDR": format!("10.244.{}.0/24", number % 256),
             "podCIDRs": [format!("10.244.{}.0/24", number % 256)],
@@ -140,12 +174,12 @@ fn node(world: &World, spec: &ClusterSpec, pool: &NodePool, name: &str, number: 
                 "systemUUID": world.ids.named(&format!("system {name}")),
                 "bootID": world.ids.named(&format!("boot {name}")),
                 "kernelVersion": "5.15.0-1098-azure",
-                "osImage": "Ubuntu 22.04.5 LTS",
+                "osImage": image(pool),
                 "containerRuntimeVersion": "containerd://1.7.28-1",
                 "kubeletVersion": format!("v{}", spec.version),
                 "kubeProxyVersion": "",
-                "operatingSystem": "linux",
-                "architecture": "amd64",
+                "operatingSystem": if is_windows(pool) { "windows" } else { "linux" },
+                "architecture": architecture(pool),
             },
         },
     });
@@ -153,6 +187,19 @@ fn node(world: &World, spec: &ClusterSpec, pool: &NodePool, name: &str, number: 
         body["spec"]["taints"] = Value::Array(taints);
     }
     body
+}
+
+/// What a node says that it runs.
+fn image(pool: &NodePool) -> &'static str {
+    match pool.os_sku.to_ascii_lowercase().as_str() {
+        "azurelinux" | "azurelinux3" => "Microsoft Azure Linux 3.0",
+        "ubuntu2404" => "Ubuntu 24.04.3 LTS",
+        "windows2019" => "Windows Server 2019 Datacenter",
+        "windowsannual" => "Windows Server Datacenter",
+        "windows2025" => "Windows Server 2025 Datacenter",
+        sku if sku.starts_with("windows") => "Windows Server 2022 Datacenter",
+        _ => "Ubuntu 22.04.5 LTS",
+    }
 }
 
 fn conditions(now: &str) -> Value {
@@ -180,5 +227,19 @@ mod tests {
         assert_eq!(taint("a=b:NoSchedule"), Some(json!({ "key": "a", "effect": "NoSchedule", "value": "b" })));
         assert_eq!(taint("a:NoExecute"), Some(json!({ "key": "a", "effect": "NoExecute" })));
         assert_eq!(taint("nonsense"), None);
+    }
+
+    #[test]
+    fn a_node_follows_its_pool_and_keeps_what_others_set() {
+        let mut node = json!({
+            "metadata": { "labels": { "mine": "1", "env": "old" } },
+            "spec": { "taints": [{ "key": "old" }, { "key": "node.kubernetes.io/unschedulable" }] },
+            "status": { "nodeInfo": { "kubeletVersion": "v1" } },
+        });
+        let wanted = json!({ "metadata": { "labels": { "env": "new" } }, "spec": {}, "status": { "nodeInfo": { "kubeletVersion": "v2" } } });
+        follow(&mut node, &wanted);
+        assert_eq!(node["metadata"]["labels"], json!({ "mine": "1", "env": "new" }));
+        assert_eq!(node["spec"]["taints"], json!([{ "key": "node.kubernetes.io/unschedulable" }]));
+        assert_eq!(node["status"]["nodeInfo"]["kubeletVersion"], "v2");
     }
 }

@@ -127,6 +127,10 @@ pub struct NodePool {
     pub vm_size: String,
     /// `System` or `User`.
     pub mode: String,
+    /// Its system: `Ubuntu`, `AzureLinux`, `Windows2022`.
+    pub os_sku: String,
+    /// The availability zones that its machines are spread over.
+    pub zones: Vec<String>,
     /// More labels of its nodes.
     pub labels: BTreeMap<String, String>,
     /// Its nodes' taints, `key=value:Effect`.

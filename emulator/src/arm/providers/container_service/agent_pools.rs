@@ -24,15 +24,17 @@ pub(super) fn node_pools(properties: &Map<String, Value>) -> Vec<NodePool> {
             count: count(pool),
             vm_size: text(pool, "vmSize"),
             mode: text(pool, "mode"),
+            os_sku: text(pool, "osSKU"),
+            zones: texts(pool, "availabilityZones"),
             labels: labels(pool),
-            taints: pool["nodeTaints"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(|taint| Some(taint.as_str()?.to_owned()))
-                .collect(),
+            taints: texts(pool, "nodeTaints"),
         })
         .collect()
+}
+
+fn texts(pool: &Value, member: &str) -> Vec<String> {
+    let texts = pool[member].as_array().into_iter().flatten().filter_map(Value::as_str);
+    texts.map(str::to_owned).collect()
 }
 
 /// How many nodes a pool has: none while it is stopped.
@@ -130,7 +132,7 @@ pub(super) fn put(request: &Request<'_>) -> Result<Answer, Error> {
         validate::pool_version(version, current)?;
         rules::immutable::pool_version(version, &earlier)?;
     }
-    rules::immutable::pool(&asked, &earlier)?;
+    rules::immutable::pool(&asked, &earlier, "properties")?;
     rules::pools::sent(&asked, existing.is_none(), "properties")?;
     asked.insert("name".into(), json!(earlier.get("name").cloned().unwrap_or(json!(name))));
     let pool = body::pool_of(&before.properties, &asked, &earlier);

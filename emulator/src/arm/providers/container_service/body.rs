@@ -113,13 +113,7 @@ fn pools(cluster: &Completion<'_>, facts: &Facts, network: &Value) -> Vec<Value>
     let earlier = list(cluster.before).unwrap_or_default();
     let Some(asked) = list(cluster.sent) else { return earlier };
     let none = Map::new();
-    let around = Cluster {
-        version: facts.version.clone(),
-        network,
-        automatic: facts.automatic,
-        api_version: &facts.api_version,
-        embedded: true,
-    };
+    let around = Cluster { version: facts.version.clone(), network, automatic: facts.automatic, embedded: true };
     asked
         .iter()
         .filter_map(Value::as_object)
@@ -143,7 +137,6 @@ pub(super) fn pool_of(
         version: (text("kubernetesVersion"), text("currentKubernetesVersion")),
         network: cluster.get("networkProfile").unwrap_or(&Value::Null),
         automatic,
-        api_version: "",
         embedded: false,
     };
     pool::complete(sent, before, &around)

@@ -39,6 +39,7 @@ pub(super) fn put(request: &Request<'_>) -> Result<Answer, Error> {
     check_pools(&sent, earlier, &version.1)?;
     let sku = sku(request, before.as_deref())?;
     let facts = facts::settle(request, &id, &sent, earlier, &location, version, &sku, before.as_deref())?;
+    rules::immutable::identity(&sent, earlier, facts.managed_identity)?;
     let mut properties = body::cluster(&sent, earlier, &facts);
     rules::cluster::check(request, &id, &sent, earlier, &properties, &sku)?;
     rules::subnets::check(request, &properties, earlier)?;
@@ -86,6 +87,7 @@ fn check_pools(sent: &Map<String, Value>, earlier: &Map<String, Value>, version:
         None => &[],
     };
     validate::pools(pools)?;
+    rules::immutable::pools(pools, earlier)?;
     for asked in pools.iter().filter_map(|pool| pool["orchestratorVersion"].as_str()).filter(|asked| !asked.is_empty()) {
         validate::pool_version(asked, version)?;
     }

@@ -13,8 +13,9 @@ pub(super) fn invalid_parameter(name: &str) -> Error {
     Error::cluster(BAD, "InvalidParameter", message).target(name)
 }
 
-/// A parameter that breaks a rule of its own, with what it breaks; AKS puts a full stop behind the details' own.
+/// A parameter that breaks a rule of its own, with what it breaks.
 pub(super) fn invalid_value(name: &str, details: &str) -> Error {
+    let details = details.trim_end_matches('.');
     let message = format!(
         "The value of parameter {name} is invalid. Error details: {details}. Please see https://aka.ms/aks-naming-rules for more details."
     );
@@ -117,7 +118,7 @@ pub(super) fn count_out_of_range(count: i64, least: i64) -> Error {
          allowedMinCount was expected to be 0 but is 1: 1) The nodepool is a VMAS pool. 2) api Version is less than 2020-03-01. 3) The node \
          is a system pool."
     );
-    invalid_value("agentPoolProfile.count", details.trim_end_matches('.'))
+    invalid_value("agentPoolProfile.count", &details)
 }
 
 /// A property that cannot change.

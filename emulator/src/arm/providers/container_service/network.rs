@@ -31,7 +31,8 @@ pub(super) fn profile(cluster: &Completion<'_>, facts: &Facts) -> Value {
         ranges(profile);
         profile.or("outboundType", json!(if facts.automatic { "managedNATGateway" } else { "loadBalancer" }));
         for (many, one) in [("podCidrs", "podCidr"), ("serviceCidrs", "serviceCidr")] {
-            if let Some(range) = profile.done.get(one).filter(|range| !range.is_null()).cloned() {
+            let range = profile.done.get(one).filter(|range| !range.is_null()).cloned();
+            if let Some(range) = range.filter(|_| !profile.done.contains_key(many)) {
                 profile.or(many, json!([range]));
             }
         }

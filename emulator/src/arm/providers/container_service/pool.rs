@@ -33,8 +33,6 @@ pub(super) struct Cluster<'a> {
     pub(super) network: &'a Value,
     /// Whether it is of the Automatic SKU.
     pub(super) automatic: bool,
-    /// The api-version of the request; empty if that does not matter.
-    pub(super) api_version: &'a str,
     /// Whether the pool came in the cluster's body.
     pub(super) embedded: bool,
 }
@@ -80,7 +78,9 @@ pub(super) fn complete(sent: &Map<String, Value>, before: &Map<String, Value>, c
     let asked = done.text("orchestratorVersion").unwrap_or(&cluster.version.0).to_owned();
     let same = done.before.get("orchestratorVersion").and_then(Value::as_str) == Some(&asked);
     let known = done.before.get("currentOrchestratorVersion").and_then(Value::as_str).filter(|_| same).map(str::to_owned);
-    let current = known.or_else(|| versions::resolve(&asked)).unwrap_or_else(|| cluster.version.1.clone());
+    // An alias of the cluster's own minor version is the cluster's patch, be there a newer one or not.
+    let own = cluster.version.1.starts_with(&format!("{asked}.")).then(|| cluster.version.1.clone());
+    let current = known.or(own).or_else(|| versions::resolve(&asked)).unwrap_or_else(|| cluster.version.1.clone());
     done.fixed("orchestratorVersion", json!(asked));
     done.fixed("currentOrchestratorVersion", json!(current));
     done.or("enableNodePublicIP", json!(false));
@@ -98,7 +98,7 @@ pub(super) fn complete(sent: &Map<String, Value>, before: &Map<String, Value>, c
     }
     done.or("networkProfile", json!({}));
     security(&mut done, cluster);
-    accelerator(&mut done, cluster);
+    accelerator(&mut done);
     if done.is("mode", "Gateway") {
         done.object("gatewayProfile", |gateway| gateway.or("publicIPPrefixSize", json!(31)));
     }
@@ -240,21 +240,17 @@ fn security(done: &mut Completion<'_>, cluster: &Cluster<'_>) {
     });
 }
 
-/// Graphics processors: their driver is installed unless told otherwise.
-fn accelerator(done: &mut Completion<'_>, cluster: &Cluster<'_>) {
+/// Graphics processors: their driver is installed unless told otherwise. What is kept is today's word for it.
+fn accelerator(done: &mut Completion<'_>) {
     let machine = done.done["vmSize"].as_str().unwrap_or_default().to_lowercase();
     if !machine.starts_with("standard_n") && done.said("gpuProfile").is_none() {
         return;
     }
     let kind = windows(done).then_some("CUDA");
-    // The preview of 2024 says with a boolean what was later said with a word.
-    let older = cluster.api_version.is_empty() || cluster.api_version < "2024-11";
     done.object("gpuProfile", |profile| {
-        if profile.said("driver").is_none() && (older || profile.said("installGPUDriver").is_some()) {
-            profile.or("installGPUDriver", json!(true));
-        } else {
-            profile.or("driver", json!("Install"));
-        }
+        let unwanted = profile.asked("installGPUDriver") == Some(&json!(false));
+        profile.or("driver", json!(if unwanted { "None" } else { "Install" }));
+        profile.never("installGPUDriver");
         if let Some(kind) = kind {
             profile.or("driverType", json!(kind));
         }
@@ -293,13 +289,7 @@ mod tests {
 
     fn made(sent: Value) -> Value {
         let network = json!({ "networkPlugin": "azure", "networkPluginMode": "overlay" });
-        let cluster = Cluster {
-            version: ("1.33".into(), "1.33.6".into()),
-            network: &network,
-            automatic: false,
-            api_version: "2026-06-01",
-            embedded: true,
-        };
+        let cluster = Cluster { version: ("1.33".into(), "1.33.6".into()), network: &network, automatic: false, embedded: true };
         Value::Object(complete(sent.as_object().expect("an object"), &Map::new(), &cluster))
     }
 

@@ -64,10 +64,21 @@ pub(super) fn restrict_pool(properties: &mut Value, api_version: &str) {
             remove(Some(properties), member);
         }
     }
+    older_words(properties, api_version);
     for (member, first) in &MEMBERS.empty_until {
         if !shows(first, api_version) && properties.get(member).is_some_and(|value| value == &json!({})) {
             remove(Some(properties), member);
         }
+    }
+}
+
+/// The preview of 2024 said with a boolean what is now a word: whether the driver of graphics processors is installed.
+fn older_words(properties: &mut Value, api_version: &str) {
+    let profile = properties.get_mut("gpuProfile").and_then(Value::as_object_mut).filter(|_| api_version < "2024-11");
+    if let Some(profile) = profile
+        && let Some(driver) = profile.shift_remove("driver")
+    {
+        profile.shift_insert(0, "installGPUDriver".into(), json!(driver != "None"));
     }
 }
 

@@ -75,18 +75,20 @@ pub(super) fn pool_version(asked: &str, cluster_version: &str) -> Result<String,
     }
     let resolved = versions::resolve(asked).ok_or_else(|| errors::pool_version_not_supported(asked))?;
     let named = cluster_version.starts_with(&format!("{asked}."));
-    match (minor(&resolved), minor(cluster_version)) {
-        (Some(pool), Some(cluster)) if pool > cluster && !named => {
-            Err(errors::pool_version_above_cluster(&resolved, cluster_version))
-        }
-        (Some(pool), Some(cluster)) if cluster.saturating_sub(pool) > SKEW && !versions::is_retired(&resolved) => {
-            Err(errors::pool_version_too_old(&resolved, cluster_version, SKEW))
-        }
-        (Some(pool), Some(cluster)) if pool == cluster && !named && versions::is_older(cluster_version, &resolved) => {
-            Err(errors::pool_version_above_cluster(&resolved, cluster_version))
-        }
-        _ => Ok(resolved),
+    if !named && (minor(&resolved) > minor(cluster_version) || versions::is_older(cluster_version, &resolved)) {
+        return Err(errors::pool_version_above_cluster(&resolved, cluster_version));
     }
+    skew(&resolved, cluster_version)?;
+    Ok(resolved)
+}
+
+/// A pool may be some minor versions behind its cluster. Retired versions are let be, as everywhere.
+pub(super) fn skew(pool: &str, cluster: &str) -> Result<(), Error> {
+    let behind = minor(cluster).zip(minor(pool)).map_or(0, |(cluster, pool)| cluster.saturating_sub(pool));
+    if behind > SKEW && !versions::is_retired(pool) {
+        return Err(errors::pool_version_too_old(pool, cluster, SKEW));
+    }
+    Ok(())
 }
 
 fn minor(version: &str) -> Option<u32> {

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::super::super::super::Request;
-use super::super::{addons, errors, facts};
+use super::super::{addons, errors, facts, validate};
 use super::{is, network, object, on, pools, refuse, text, windows};
 use crate::arm::error::Error;
 use crate::kernel::resource_id::ResourceId;
@@ -31,6 +31,11 @@ pub(in super::super) fn check(
     access(sent, done)?;
     for pool in done.get("agentPoolProfiles").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object) {
         pools::completed(pool, pool, done)?;
+        // A control plane that would run too far ahead of its pools is not upgraded.
+        let version = text(pool, "currentOrchestratorVersion");
+        if !earlier.is_empty() && text(earlier, "currentKubernetesVersion") != text(done, "currentKubernetesVersion") {
+            validate::skew(version, text(done, "currentKubernetesVersion"))?;
+        }
     }
     Ok(())
 }

@@ -2,19 +2,18 @@
 //! reported it, for a pool with `properties.` before the name and for a cluster's profiles without. Which of the rest are kept for life
 //! is inferred from the documentation.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::super::errors;
 use super::{is, text};
 use crate::arm::error::Error;
 
 /// Members of a cluster, and how the error names each.
-const OF_CLUSTER: [(&str, &str); 7] = [
+const OF_CLUSTER: [(&str, &str); 6] = [
     ("/dnsPrefix", "properties.dnsPrefix"),
     ("/fqdnSubdomain", "properties.fqdnSubdomain"),
     ("/nodeResourceGroup", "properties.nodeResourceGroup"),
     ("/enableRBAC", "properties.enableRBAC"),
-    ("/diskEncryptionSetID", "diskEncryptionSetID"),
     ("/linuxProfile/adminUsername", "linuxProfile.adminUsername"),
     ("/windowsProfile/adminUsername", "windowsProfile.adminUsername"),
 ];
@@ -23,21 +22,19 @@ const OF_CLUSTER: [(&str, &str); 7] = [
 const OF_NETWORK: [&str; 3] = ["serviceCidr", "dnsServiceIP", "ipFamilies"];
 
 /// The same of a pool; operating systems of one kind may change into each other.
-const OF_POOL: [&str; 14] = [
-    "vmSize",
-    "osType",
-    "osDiskType",
-    "osDiskSizeGB",
-    "maxPods",
+const OF_POOL: [&str; 6] = ["vmSize", "osType", "osDiskType", "osDiskSizeGB", "maxPods", "type"];
+
+/// Members of a pool that can only be said when it is made.
+const WHEN_MADE: [&str; 9] = [
     "vnetSubnetID",
     "podSubnetID",
-    "type",
     "availabilityZones",
-    "scaleSetPriority",
     "nodePublicIPPrefixID",
     "proximityPlacementGroupID",
     "hostGroupID",
     "gpuInstanceProfile",
+    "capacityReservationGroupID",
+    "podIPAllocationMode",
 ];
 
 /// Whether a member that was sent is another than before. Texts are compared without regard to case; nothing, an empty text and zero
@@ -53,6 +50,13 @@ fn changes(sent: Option<&Value>, earlier: Option<&Value>) -> bool {
     }
 }
 
+/// The same of a member that can only be said when the thing is made: that nothing was said is kept too.
+fn appears(sent: Option<&Value>, earlier: Option<&Value>) -> bool {
+    let none = json!("");
+    let said = sent.is_some_and(|sent| sent.as_array().is_none_or(|sent| !sent.is_empty()) && sent != &none && !sent.is_null());
+    changes(sent, earlier) || said && earlier.is_none()
+}
+
 /// A cluster.
 pub(in super::super) fn cluster(sent: &Map<String, Value>, earlier: &Map<String, Value>) -> Result<(), Error> {
     if earlier.is_empty() {
@@ -63,6 +67,9 @@ pub(in super::super) fn cluster(sent: &Map<String, Value>, earlier: &Map<String,
         if changes(sent.pointer(pointer), earlier.pointer(pointer)) {
             return Err(errors::change_not_allowed(name));
         }
+    }
+    if appears(sent.get("diskEncryptionSetID"), earlier.get("diskEncryptionSetID")) {
+        return Err(errors::change_not_allowed("diskEncryptionSetID"));
     }
     let none = Map::new();
     let network = |of: &Value| of.get("networkProfile").and_then(Value::as_object).cloned();
@@ -102,21 +109,56 @@ fn network_profile(sent: &Map<String, Value>, earlier: &Map<String, Value>) -> R
     Ok(())
 }
 
-/// A pool.
-pub(in super::super) fn pool(sent: &Map<String, Value>, earlier: &Map<String, Value>) -> Result<(), Error> {
+/// Who the control plane is: it may get identities for a service principal, but no service principal again, and another one only by its
+/// own operation.
+pub(in super::super) fn identity(sent: &Map<String, Value>, earlier: &Map<String, Value>, managed: bool) -> Result<(), Error> {
+    const NAME: &str = "servicePrincipalProfile.clientId";
+    let client = |of: &Map<String, Value>| {
+        of.get("servicePrincipalProfile").and_then(|profile| profile["clientId"].as_str()).map(str::to_owned)
+    };
+    match (client(earlier), client(sent)) {
+        (Some(had), _) if had == "msi" && !managed => Err(errors::change_not_allowed(NAME)),
+        (Some(had), Some(asked)) if !managed && !asked.is_empty() && !had.eq_ignore_ascii_case(&asked) => {
+            Err(errors::change_not_allowed(NAME))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The pools of a cluster's body, each against the pool of its name.
+pub(in super::super) fn pools(sent: &[Value], earlier: &Map<String, Value>) -> Result<(), Error> {
+    let earlier = earlier.get("agentPoolProfiles").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    for asked in sent.iter().filter_map(Value::as_object) {
+        let same = |other: &&Map<String, Value>| text(other, "name") == text(asked, "name");
+        let Some(before) = earlier.iter().filter_map(Value::as_object).find(same) else { continue };
+        pool(asked, before, "agentPoolProfile")?;
+        pool_version(text(asked, "orchestratorVersion"), before)?;
+    }
+    Ok(())
+}
+
+/// A pool; `owner` is how errors name it.
+pub(in super::super) fn pool(sent: &Map<String, Value>, earlier: &Map<String, Value>, owner: &str) -> Result<(), Error> {
+    if earlier.is_empty() {
+        return Ok(());
+    }
+    let refused = |member: &str| Err(errors::change_not_allowed(&format!("{owner}.{member}")));
     for member in OF_POOL {
-        let regular = member == "scaleSetPriority" && is(sent, member, "Regular") && earlier.get(member).is_none();
-        let wanted = if member == "scaleSetPriority" && !earlier.is_empty() && !regular {
-            sent.get(member).is_some() && !is(sent, member, text(earlier, member)) && !text(sent, member).is_empty()
-        } else {
-            !regular && changes(sent.get(member), earlier.get(member))
-        };
-        if wanted {
-            return Err(errors::change_not_allowed(&format!("properties.{member}")));
+        if changes(sent.get(member), earlier.get(member)) {
+            return refused(member);
         }
     }
+    for member in WHEN_MADE {
+        if appears(sent.get(member), earlier.get(member)) {
+            return refused(member);
+        }
+    }
+    let spot = |pool: &Map<String, Value>| is(pool, "scaleSetPriority", "Spot");
+    if !text(sent, "scaleSetPriority").is_empty() && spot(sent) != spot(earlier) {
+        return refused("scaleSetPriority");
+    }
     if changes(sent.get("osSKU"), earlier.get("osSKU")) && is(earlier, "osType", "Windows") {
-        return Err(errors::change_not_allowed("properties.osSKU"));
+        return refused("osSKU");
     }
     for config in ["kubeletConfig", "linuxOSConfig"] {
         if sent.get(config).is_some_and(|sent| !sent.is_null() && earlier.get(config).is_some_and(|earlier| earlier != sent)) {
@@ -130,7 +172,7 @@ pub(in super::super) fn pool(sent: &Map<String, Value>, earlier: &Map<String, Va
 /// A pool's version never falls (text inferred); retired versions are let be, as everywhere.
 pub(in super::super) fn pool_version(asked: &str, earlier: &Map<String, Value>) -> Result<(), Error> {
     let current = text(earlier, "currentOrchestratorVersion");
-    if current.is_empty() || asked == text(earlier, "orchestratorVersion") {
+    if current.is_empty() || asked.is_empty() || asked == text(earlier, "orchestratorVersion") {
         return Ok(());
     }
     let resolved = super::super::versions::resolve(asked).unwrap_or_default();
@@ -159,12 +201,17 @@ mod tests {
             json!({ "osDiskSizeGB": 0 }),
             json!({ "maxPods": null }),
         ] {
-            assert!(pool(&members(same.clone()), &had).is_ok(), "{same}");
+            assert!(pool(&members(same.clone()), &had, "properties").is_ok(), "{same}");
         }
-        for other in [json!({ "maxPods": 31 }), json!({ "osType": "Windows" }), json!({ "scaleSetPriority": "Spot" })] {
-            assert!(pool(&members(other.clone()), &had).is_err(), "{other}");
+        for other in [
+            json!({ "maxPods": 31 }),
+            json!({ "osType": "Windows" }),
+            json!({ "scaleSetPriority": "Spot" }),
+            json!({ "availabilityZones": ["1"] }),
+        ] {
+            assert!(pool(&members(other.clone()), &had, "properties").is_err(), "{other}");
         }
-        assert!(pool(&members(json!({ "scaleSetPriority": "Regular" })), &had).is_ok());
+        assert!(pool(&members(json!({ "scaleSetPriority": "Regular" })), &had, "properties").is_ok());
     }
 
     #[test]
