@@ -2,6 +2,7 @@
 
 mod aks_clusters;
 mod aks_credentials;
+mod aks_entra;
 mod aks_maintenance;
 mod aks_network;
 mod aks_operations;

@@ -56,7 +56,7 @@ fn segments(path: &str) -> Vec<String> {
 }
 
 pub(super) async fn route(world: Arc<World>, cluster: Arc<Cluster>, request: Request) -> Result<Response, Error> {
-    let user = auth::authenticate(&cluster, request.headers())?;
+    let user = auth::authenticate(&world, &cluster, request.headers())?;
     let path = segments(request.uri().path());
     let words: Vec<&str> = path.iter().map(String::as_str).collect();
     let (group, version, rest) = match words.as_slice() {

@@ -114,6 +114,17 @@ pub struct ClusterSpec {
     pub monitoring_token: String,
     /// The group that holds its nodes, `MC_…`.
     pub node_resource_group: String,
+    /// Whether Entra's tokens are taken, and what they are worth.
+    pub entra: Option<Entra>,
+}
+
+/// A cluster's integration with Entra.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entra {
+    /// Whether roles in Azure decide what people may do.
+    pub azure_rbac: bool,
+    /// The groups whose members may do everything.
+    pub administrators: Vec<Uuid>,
 }
 
 /// A pool of nodes.

@@ -135,6 +135,7 @@ fn spec() -> ClusterSpec {
         admin_token: "admin".into(),
         monitoring_token: "admin".into(),
         node_resource_group: "mc".into(),
+        entra: None,
     }
 }
 

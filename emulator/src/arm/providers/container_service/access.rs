@@ -5,7 +5,8 @@
 //! are disabled. Sources: AKS' REST reference; its documentation of Entra integration, kubelogin and local accounts.
 
 use axum::http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::super::super::Request;
 use super::super::super::error::{Error, Voice};
@@ -13,6 +14,17 @@ use super::super::super::headers::Answer;
 use super::super::super::store::Resource;
 use super::credentials::{self, Access, Login, Role};
 use super::{children, errors, guard};
+use crate::kube::store::Entra;
+
+/// What a cluster's profile says about tokens of Entra's: nothing unless the integration is AKS' own.
+pub(super) fn entra(properties: &Map<String, Value>) -> Option<Entra> {
+    let profile = properties.get("aadProfile").filter(|profile| profile["managed"] == true)?;
+    let groups = profile["adminGroupObjectIDs"].as_array().into_iter().flatten();
+    Some(Entra {
+        azure_rbac: profile["enableAzureRBAC"] == true,
+        administrators: groups.filter_map(|group| Uuid::try_parse(group.as_str()?).ok()).collect(),
+    })
+}
 
 /// The kubeconfig of a role as `list…Credential` answers it.
 pub(super) fn list(request: &Request<'_>, role: Role) -> Result<Answer, Error> {

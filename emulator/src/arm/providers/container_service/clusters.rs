@@ -11,7 +11,7 @@ use super::super::super::store::{Group, Resource, SystemData};
 use super::body::{self, Facts};
 use super::identities::{self, ControlPlane, Kubelet};
 use super::{
-    addons, agent_pools, begin, errors, facts, lifecycle, page, rules, schema, shown, states, validate, versions, written,
+    access, addons, agent_pools, begin, errors, facts, lifecycle, page, rules, schema, shown, states, validate, versions, written,
 };
 use crate::kernel::ids::HEX;
 use crate::kernel::resource_id::ResourceId;
@@ -175,6 +175,7 @@ fn run(world: &World, resource: &Resource, facts: &Facts, kubelet: &Kubelet) {
         admin_token: token(existing.as_ref().map(|spec| spec.admin_token.clone())),
         monitoring_token: token(existing.as_ref().map(|spec| spec.monitoring_token.clone())),
         node_resource_group: facts.node_resource_group.clone(),
+        entra: access::entra(&resource.properties),
     };
     if existing.is_some() {
         kube::reconfigure(world, spec);
@@ -319,7 +320,8 @@ pub(super) fn reconcile(world: &World, resource: &Resource) {
         let before = cluster.spec();
         let kubelet_identity =
             lifecycle::kubelet_of_service_principal(world, resource).or_else(|| before.kubelet_identity.clone());
-        kube::reconfigure(world, ClusterSpec { node_pools, kubelet_identity, ..(*before).clone() });
+        let entra = access::entra(&resource.properties);
+        kube::reconfigure(world, ClusterSpec { node_pools, kubelet_identity, entra, ..(*before).clone() });
         kube::set_running(world, &resource.id, !states::is_stopped(resource));
     }
 }

@@ -1,5 +1,5 @@
-//! `runCommand` and `commandResults`: kubectl beside the cluster, with the cluster administrator's rights and the files that were
-//! sent along. AKS runs any program of its image; azlet runs kubectl's main commands and says so of everything else, with exit code 1.
+//! `runCommand` and `commandResults`: kubectl beside the cluster, with the files that were sent along: in a cluster of Entra's in the
+//! name of the token that comes with it, in any other as the cluster's administrator. AKS runs any program of its image; azlet runs kubectl's main commands and says so of everything else, with exit code 1.
 //! AKS' own pod for it (`aks-command/command-…`) is not shown. Sources: AKS' REST reference, recorded answers, the documentation of
 //! `az aks command invoke`; refusals are inferred.
 
@@ -36,7 +36,16 @@ pub(super) fn run(request: &Request<'_>) -> Result<Answer, Error> {
     let cluster = request.world.kube.by_arm_id(&resource.id);
     let cluster =
         cluster.ok_or_else(|| errors::cluster_not_found(name, resource.id.subscription().unwrap_or_default(), group))?;
-    let token = cluster.spec().admin_token.clone();
+    let token = if cluster.spec().entra.is_some() {
+        let token = request.body["clusterToken"].as_str().filter(|token| !token.is_empty());
+        token
+            .ok_or_else(|| {
+                errors::invalid_value("clusterToken", "a cluster that is integrated with Entra needs the caller's token")
+            })?
+            .to_owned()
+    } else {
+        cluster.spec().admin_token.clone()
+    };
     let client = Client { world: Arc::clone(request.world), cluster, token };
     let mut output = shell::run(&client, command, &files);
     if output.text.len() > LOGS_AT_MOST {
