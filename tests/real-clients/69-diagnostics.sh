@@ -78,7 +78,7 @@ step "network: a subnet over another" az network vnet subnet create -n over -g g
   prints "(NetcfgSubnetRangesOverlap)"
 step "network: a subnet outside" az network vnet subnet create -n outside -g group --vnet-name net --address-prefixes 10.99.0.0/24
   fails
-  prints "(NetcfgInvalidSubnet)"
+  prints "(NetcfgSubnetRangeOutsideVnet)"
 step "network: its subnets" az network vnet subnet list -g group --vnet-name net --query "[].name" -o tsv
   succeeds
   matches '^nodes$'
