@@ -116,7 +116,7 @@ step "credential: the old one opens nothing" az acr repository list -n freshregi
   fails
   prints "401"
 
-step "policy: content trust" az acr config content-trust update -r premiumregistry --status disabled --query status -o tsv
+step "policy: content trust" az acr config content-trust update -r premiumregistry --status disabled --yes --query status -o tsv
   succeeds
   matches '^disabled$'
 step "policy: content trust is off" az acr config content-trust show -r premiumregistry --query status -o tsv
@@ -131,9 +131,12 @@ step "policy: retention is on" az acr config retention show -r premiumregistry -
 step "policy: retention of 400 days" az acr config retention update -r premiumregistry --status enabled --days 400 --type UntaggedManifests
   fails
   matches '365'
-step "policy: soft delete goes not with retention" az acr config soft-delete update -r premiumregistry --status enabled --days 7
-  fails
-  matches 'etention'
+step "policy: soft delete" az acr config soft-delete update -r premiumregistry --status enabled --days 7 --query retentionDays -o tsv
+  succeeds
+  matches '^7$'
+step "policy: soft delete is on" az acr config soft-delete show -r premiumregistry --query status -o tsv
+  succeeds
+  matches '^enabled$'
 step "policy: tokens of ARM" az acr config authentication-as-arm update -r premiumregistry --status disabled --query status -o tsv
   succeeds
   matches '^disabled$'

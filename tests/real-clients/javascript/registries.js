@@ -84,9 +84,9 @@ async function children({ registries, scopeMaps, tokens, webhooks, replications,
 
   await step("a cache rule lives from create to delete", async () => {
     const body = { sourceRepository: "docker.io/library/nginx", targetRepository: "mirror/nginx" };
-    await cacheRules.beginCreateAndWait(GROUP, NAME, "hub", body);
-    assert.deepEqual(await names(cacheRules.list(GROUP, NAME)), ["hub"]);
-    await cacheRules.beginDeleteAndWait(GROUP, NAME, "hub");
+    await cacheRules.beginCreateAndWait(GROUP, NAME, "hubrule", body);
+    assert.deepEqual(await names(cacheRules.list(GROUP, NAME)), ["hubrule"]);
+    await cacheRules.beginDeleteAndWait(GROUP, NAME, "hubrule");
     assert.deepEqual(await names(cacheRules.list(GROUP, NAME)), []);
   });
 }
