@@ -157,3 +157,39 @@ async fn a_pools_node_image_is_upgraded_and_what_was_done_is_told() {
     assert_eq!(owner.get(&below(&format!("/operations/{name}"))).await.json(), latest.json());
     insta::assert_snapshot!("operation_unknown_inferred", owner.get(&below("/operations/none")).await.golden());
 }
+
+#[tokio::test]
+async fn a_lock_on_the_node_resource_group_makes_operations_fail() {
+    let (azlet, owner) = Azlet::with_group().await;
+    azlet.cluster(&owner, 1).await;
+    let group = format!("/subscriptions/{}/resourceGroups/MC_rg_c_westus2", azlet_tests::SUBSCRIPTION);
+    let lock = arm(&format!("{group}/providers/Microsoft.Authorization/locks/keep"), "2016-09-01");
+    let locked = owner.put(&lock, &json!({ "properties": { "level": "CanNotDelete" } })).await;
+    assert_eq!(locked.status(), 201, "{}", locked.golden());
+    let deleting = owner.delete(&below("")).await;
+    insta::assert_snapshot!(
+        "delete_with_locked_node_group_code_inferred",
+        owner.get(deleting.header("azure-asyncoperation").expect("a URL")).await.golden()
+    );
+    assert_eq!(state(&owner).await[0], "Failed");
+    assert_eq!(owner.delete(&lock).await.status(), 200);
+    let deleting = owner.delete(&below("")).await;
+    assert_eq!(owner.follow(&deleting).await.json()["status"], "Succeeded");
+    assert_eq!(owner.get(&below("")).await.status(), 404);
+}
+
+#[tokio::test]
+async fn the_provider_tells_its_operations() {
+    let azlet = Azlet::start().await;
+    let url = arm("/providers/Microsoft.ContainerService/operations", VERSION);
+    let listed = azlet.actor("nobody").await.get(&url).await.json();
+    let names: Vec<&str> = listed["value"].as_array().into_iter().flatten().filter_map(|each| each["name"].as_str()).collect();
+    for name in [
+        "managedClusters/write",
+        "managedClusters/start/action",
+        "managedClusters/accessProfiles/listCredential/action",
+        "snapshots/delete",
+    ] {
+        assert!(names.contains(&format!("Microsoft.ContainerService/{name}").as_str()), "{name}");
+    }
+}

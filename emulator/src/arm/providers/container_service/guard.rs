@@ -7,7 +7,7 @@ use axum::http::{Method, StatusCode};
 
 use super::super::super::Request;
 use super::super::super::error::Error;
-use super::super::super::store::Resource;
+use super::super::super::store::{Change, Ending, Resource};
 use super::{errors, states};
 use crate::kernel::resource_id::ResourceId;
 
@@ -70,6 +70,26 @@ fn idle(request: &Request<'_>, cluster: &Resource) -> Result<(), Error> {
         errors::busy(&format!("operation ({})", operation.running))
     } else {
         errors::busy(&format!("agentpool operation ({} - {})", operation.resource.name(), operation.running))
+    })
+}
+
+/// Why an operation fails that would touch the node resource group of a cluster: somebody has locked it. The text as users have
+/// reported it; the code, and that starting the operation succeeds, is inferred.
+pub(super) fn locked_nodes(request: &Request<'_>, resource: &ResourceId, ending: &Ending) -> Option<(String, String)> {
+    let change = match ending {
+        Ending::Nothing => return None,
+        Ending::Remove => Change::Delete,
+        _ => Change::Write,
+    };
+    let cluster = request.world.arm.resource_with(resource)?;
+    let (subscription, name) = (cluster.id.subscription()?, cluster.properties.get("nodeResourceGroup")?.as_str()?);
+    let locked = request.world.arm.locks.forbidding(change, &ResourceId::of_group(subscription, name));
+    (!locked.is_empty()).then(|| {
+        let message = format!(
+            "Resource group '{name}' under subscription: '{subscription}' is locked, please remove lock and retry. Please see \
+             http://aka.ms/azure-lock-resources"
+        );
+        ("ScopeLocked".to_owned(), message)
     })
 }
 

@@ -90,6 +90,7 @@ pub(in crate::arm) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
         ("locations/kubernetesVersions", _) => Ok(Answer::json(Voice::Cluster, StatusCode::OK, versions::offered())),
         ("locations/operations", _) => operation::cluster_status(request),
         ("locations/operationresults", _) => operation::cluster_result(request),
+        ("operations", _) => Ok(reference::operations(request)),
         (other, _) => reference::of_location(request)
             .or_else(|| reference::of_cluster(request))
             .unwrap_or_else(|| Err(error::not_implemented(&format!("Microsoft.ContainerService/{other}")))),
@@ -117,7 +118,11 @@ fn begin(request: &Request<'_>, resource: &ResourceId, location: &str, running: 
 }
 
 fn begin_ending(request: &Request<'_>, resource: &ResourceId, location: &str, running: &'static str, ending: Ending) -> Begun {
-    let operation = request.begin_ending(request.world.ids.uuid().to_string(), resource, running, ending);
+    let name = request.world.ids.uuid().to_string();
+    let operation = match guard::locked_nodes(request, resource, &ending) {
+        Some(error) => request.begin(name, resource, running, Err(error)),
+        None => request.begin_ending(name, resource, running, ending),
+    };
     let subscription = request.target.id.subscription().unwrap_or_default();
     let place = format!("/subscriptions/{subscription}/providers/Microsoft.ContainerService/locations/{location}");
     Begun {

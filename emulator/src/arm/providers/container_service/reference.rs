@@ -8,6 +8,7 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::super::super::Request;
+use super::super::super::catalog::Known;
 use super::super::super::error::{self, Error, Voice};
 use super::super::super::headers::Answer;
 use super::super::super::store::Resource;
@@ -89,6 +90,36 @@ fn policy_versions(request: &Request<'_>, list: &str) -> Result<Answer, Error> {
     let name = request.target.name();
     let found = all.into_iter().find(|version| version["name"] == name);
     found.map(ok).ok_or_else(|| errors::child_not_found("version", name))
+}
+
+/// `GET /providers/Microsoft.ContainerService/operations`: the actions of every type that is known here.
+pub(super) fn operations(request: &Request<'_>) -> Answer {
+    let mut names: Vec<String> = Vec::new();
+    let provider = request.known.provider;
+    for kind in &provider.types {
+        let known = Known { provider, kind };
+        for (method, item) in
+            [Method::GET, Method::PUT, Method::DELETE, Method::POST].iter().flat_map(|method| [(method, true), (method, false)])
+        {
+            if known.allows(method, item)
+                && let Some(action) = known.action(method, item)
+                && !names.contains(&action)
+            {
+                names.push(action);
+            }
+        }
+    }
+    names.sort();
+    let described = names.iter().map(|name| {
+        let resource = name.split('/').skip(1).take(name.split('/').count() - 2).collect::<Vec<_>>().join("/");
+        let operation = name.rsplit('/').next().unwrap_or_default();
+        json!({
+            "name": name,
+            "origin": "user,system",
+            "display": { "provider": "Microsoft Container Service", "resource": resource, "operation": operation, "description": name },
+        })
+    });
+    page(described.collect())
 }
 
 /// What is told about a cluster; nothing if it is none of these.
