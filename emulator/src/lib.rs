@@ -2,7 +2,7 @@
 //! Azure's own rules. `docs/ARCHITECTURE.md` is the map.
 //!
 //! Edges point one way: `front` and `cli` → planes → `world` → the planes' stores → `kernel`; among the planes
-//! `entra` < `graph`, `imds` < `acr` < `kube` < `arm`.
+//! `entra` < `graph`, `imds`, `logs` < `acr` < `kube` < `arm`.
 
 pub mod acr;
 pub mod arm;
@@ -14,4 +14,5 @@ pub mod graph;
 pub mod imds;
 pub mod kernel;
 pub mod kube;
+pub mod logs;
 pub mod world;

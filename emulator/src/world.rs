@@ -19,6 +19,7 @@ use crate::kernel::jwt::SigningKey;
 use crate::kernel::settings::Settings;
 use crate::kernel::timeline::Timeline;
 use crate::kube::store::{Due as KubeDue, Store as Clusters};
+use crate::logs::store::Store as Logs;
 
 pub use seed::{Seed, SeedDuration, SeedError, SeedImage, SeedPrincipal, SeedSubscription};
 
@@ -60,6 +61,8 @@ pub struct World {
     pub acr: Registries,
     /// Clusters and their objects.
     pub kube: Clusters,
+    /// What diagnostic settings deliver to workspaces.
+    pub logs: Logs,
 }
 
 impl World {
@@ -81,6 +84,7 @@ impl World {
             arm: Resources::default(),
             acr: Registries::default(),
             kube: Clusters::default(),
+            logs: Logs::default(),
             seed,
         };
         seed::plant(&world);

@@ -41,6 +41,8 @@ mod graph_people;
 mod identity;
 mod identity_tokens;
 mod kube_api;
+mod logs;
+mod networks;
 mod pull;
 mod registry_auth;
 mod registry_content;

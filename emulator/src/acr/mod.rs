@@ -5,6 +5,7 @@
 //! A request's way: host → registry, path → [`route::Route`] (404 before anyone is asked who they are), firewall, then
 //! [`auth::authorize`], whose [`auth::Granted`] every handler takes.
 
+mod audit;
 pub mod auth;
 pub mod blobs;
 pub mod catalog;

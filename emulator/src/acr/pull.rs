@@ -10,6 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::audit::{self, Done};
 use super::auth::{self, ExchangeRequest, Shown};
 use super::error::Error;
 use super::scope::Scope;
@@ -23,7 +24,7 @@ const AUDIENCE: &str = "https://containerregistry.azure.net";
 /// Azure's resolver, which a node asks.
 const RESOLVER: &str = "168.63.129.16:53";
 /// The address that a node's requests come from, in a firewall's answer.
-const NODE_ADDRESS: &str = "10.224.0.4";
+pub(super) const NODE_ADDRESS: &str = "10.224.0.4";
 /// What Go's `url.QueryEscape` leaves as it is.
 const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
@@ -216,17 +217,35 @@ fn aggregate(reference: &Reference, failures: &[Failed]) -> PullFailure {
 
 fn fetch(world: &World, registry: &Arc<Registry>, reference: &Reference, attempt: &Attempt) -> Result<Pulled, Failed> {
     let needs = [Scope::repository(&reference.repository, &["pull"])];
-    let authorization =
-        if registry.public { None } else { Some(format!("Bearer {}", sign_in(world, registry, &needs, attempt)?)) };
-    let granted = auth::authorize(world, registry, authorization.as_deref(), &needs, &needs).map_err(|_| denied())?;
+    let token = if registry.public { None } else { Some(sign_in(world, registry, &needs, attempt)?) };
+    let authorization = token.as_ref().map(|token| format!("Bearer {token}"));
+    let mut done = Done {
+        operation: "Pull",
+        repository: &reference.repository,
+        tag: reference.tag.as_deref().unwrap_or_default(),
+        digest: reference.digest.as_deref().unwrap_or_default(),
+        ..Done::default()
+    };
+    let tell = |done: &Done<'_>, status| audit::node_pull(world, registry, token.as_deref(), done, status);
+    let granted = auth::authorize(world, registry, authorization.as_deref(), &needs, &needs).map_err(|error| {
+        tell(&done, error.status.as_u16());
+        denied()
+    })?;
     let is_docker_hub = reference.host == "docker.io";
     if is_docker_hub && !registry.repositories.read().contains_key(&reference.repository) {
         // Docker Hub does not tell a missing repository from a private one.
         return Err(denied());
     }
-    let read =
-        |object: &str| manifests::read(&granted, &reference.repository, object, &[]).map_err(|error| refused(reference, &error));
-    let top = read(reference.object())?;
+    let read = |object: &str| manifests::read(&granted, &reference.repository, object, &[]);
+    let top = read(reference.object()).map_err(|error| {
+        tell(&done, error.status.as_u16());
+        refused(reference, &error)
+    })?;
+    done.digest = top.digest.as_str();
+    done.media_type = &top.media_type;
+    done.size = u64::try_from(top.bytes.len()).ok();
+    tell(&done, 200);
+    let read = |object: &str| read(object).map_err(|error| refused(reference, &error));
     let mut document = top.clone();
     if !document.children().is_empty() {
         let fits = |child: &&super::document::Child| {
@@ -268,18 +287,23 @@ fn sign_in(world: &World, registry: &Registry, needs: &[Scope], attempt: &Attemp
         Attempt::Anonymous => ("anonymous", Shown::Nothing),
     };
     let correlation = world.ids.uuid().to_string();
-    auth::firewall(registry, NODE_ADDRESS).and_then(|()| auth::token(world, registry, &shown, needs, &correlation)).map_err(
-        |error| {
-            let scopes: Vec<String> = needs.iter().map(ToString::to_string).collect();
-            let scope = utf8_percent_encode(&scopes.join(" "), IN_QUERY).to_string();
-            let service = &registry.login_server;
-            let url = format!("https://{service}/oauth2/token?scope={scope}&service={service}");
-            Failed::Resolve(format!(
-                "failed to authorize: failed to fetch {kind} token: unexpected status from GET request to {url}: {}",
-                error.status
-            ))
-        },
-    )
+    let result = auth::firewall(registry, NODE_ADDRESS).and_then(|()| auth::token(world, registry, &shown, needs, &correlation));
+    let credential = match attempt {
+        Attempt::Basic(credential) => Some(credential),
+        Attempt::Anonymous => None,
+    };
+    let status = result.as_ref().map_or_else(|error| error.status.as_u16(), |_| 200);
+    audit::node_sign_in(world, registry, credential, status, &correlation);
+    result.map_err(|error| {
+        let scopes: Vec<String> = needs.iter().map(ToString::to_string).collect();
+        let scope = utf8_percent_encode(&scopes.join(" "), IN_QUERY).to_string();
+        let service = &registry.login_server;
+        let url = format!("https://{service}/oauth2/token?scope={scope}&service={service}");
+        Failed::Resolve(format!(
+            "failed to authorize: failed to fetch {kind} token: unexpected status from GET request to {url}: {}",
+            error.status
+        ))
+    })
 }
 
 /// What a node's credential provider, and the check of a cluster's access, do: exchange a token of `identity` for a refresh token
@@ -300,5 +324,8 @@ pub fn exchange_as(world: &World, identity: Uuid, login_server: &str) -> Result<
         access_token: &token,
     };
     let correlation = world.ids.uuid().to_string();
-    auth::exchange(world, &registry, &request, &correlation).map_err(|error| refused(&error))
+    let result = auth::exchange(world, &registry, &request, &correlation);
+    let status = result.as_ref().map_or_else(|error| error.status.as_u16(), |_| 200);
+    audit::node_exchange(world, &registry, &identity.to_string(), status, &correlation);
+    result.map_err(|error| refused(&error))
 }

@@ -18,7 +18,7 @@ use super::route::{NoRoute, Route};
 use super::scope::Scope;
 use super::uploads::{Named, Progress};
 use super::wire::{self, Answer, Call};
-use super::{catalog, manifests, metadata, notify, referrers, sign_in, tags, uploads};
+use super::{audit, catalog, manifests, metadata, notify, referrers, sign_in, tags, uploads};
 use crate::front::conn::Conn;
 use crate::world::World;
 
@@ -46,18 +46,32 @@ pub async fn serve(Extension(world): Extension<Arc<World>>, Extension(conn): Ext
     // A path that is no UTF-8 names nothing.
     let path = percent_decode_str(&call.raw_path).decode_utf8().unwrap_or_default().into_owned();
     let route = Route::parse(&path);
-    if let Err(error) = auth::firewall(&call.registry, &conn.peer.ip().to_string()) {
-        return stamped(&call, Answer::from(error), true);
-    }
+    let route = match route {
+        Err(fault) => {
+            return match (auth::firewall(&call.registry, &conn.peer.ip().to_string()), fault) {
+                (Err(error), _) => stamped(&call, Answer::from(error), true),
+                (Ok(()), NoRoute::Outside) => outside(&call),
+                (Ok(()), NoRoute::Unmatched) => unmatched(&call),
+            };
+        }
+        Ok(route) => route,
+    };
+    let response = match auth::firewall(&call.registry, &conn.peer.ip().to_string()) {
+        Ok(()) => routed(&call, &route, body).await,
+        Err(error) => stamped(&call, Answer::from(error), true),
+    };
+    audit::wire(&call, &conn, &route, &response);
+    response
+}
+
+async fn routed(call: &Call, route: &Route, body: Body) -> Response {
     match route {
-        Err(NoRoute::Outside) => outside(&call),
-        Err(NoRoute::Unmatched) => unmatched(&call),
-        Ok(Route::Exchange | Route::Token) if call.registry.public => unmatched(&call),
-        Ok(Route::Exchange) if call.method == Method::POST => sign_in::exchange(&call, body).await,
-        Ok(Route::Exchange) => unmatched(&call),
-        Ok(Route::Token) if call.method == Method::GET || call.method == Method::POST => sign_in::token(&call, body).await,
-        Ok(Route::Token) => stamped(&call, not_allowed(&[Method::GET, Method::POST]), true),
-        Ok(route) => resource(&call, &route, body).await,
+        Route::Exchange | Route::Token if call.registry.public => unmatched(call),
+        Route::Exchange if call.method == Method::POST => sign_in::exchange(call, body).await,
+        Route::Exchange => unmatched(call),
+        Route::Token if call.method == Method::GET || call.method == Method::POST => sign_in::token(call, body).await,
+        Route::Token => stamped(call, not_allowed(&[Method::GET, Method::POST]), true),
+        route => resource(call, route, body).await,
     }
 }
 

@@ -6,6 +6,7 @@ use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use serde_json::json;
 
+use super::audit::{self, Subject};
 use super::auth::{self, ExchangeRequest, Shown};
 use super::error::Error;
 use super::pull::BasicCredential;
@@ -33,8 +34,9 @@ pub async fn exchange(call: &Call, body: Body) -> Response {
         }
         None => Err(too_large()),
     };
+    let who = result.as_ref().ok().and_then(|token| audit::subject(call, token));
     let answer = result.map(|token| json!({ "refresh_token": token }).to_string());
-    finish(call, answer, EXCHANGES_LEFT)
+    finish(call, answer, EXCHANGES_LEFT, who)
 }
 
 /// Answers `/oauth2/token`: GET with Basic credentials, or POST with a form.
@@ -47,8 +49,9 @@ pub async fn token(call: &Call, body: Body) -> Response {
     } else {
         by_query(call)
     };
+    let who = result.as_ref().ok().and_then(|token| audit::subject(call, token));
     let answer = result.map(|token| json!({ "access_token": token }).to_string());
-    finish(call, answer, TOKENS_LEFT)
+    finish(call, answer, TOKENS_LEFT, who)
 }
 
 fn too_large() -> Error {
@@ -86,10 +89,13 @@ fn by_form(call: &Call, form: &[(String, String)]) -> Result<String, Error> {
     auth::token(&call.world, &call.registry, &shown, &scopes(form), &call.correlation)
 }
 
-fn finish(call: &Call, result: Result<String, Error>, calls_left: &'static str) -> Response {
+fn finish(call: &Call, result: Result<String, Error>, calls_left: &'static str, who: Option<Subject>) -> Response {
     let good = result.is_ok();
     let answer = result.map_or_else(Answer::from, |json| Answer::bare_json(StatusCode::OK, json));
     let mut response = answer.into_response(&call.method);
     wire::stamp_sign_in(response.headers_mut(), &call.correlation, good.then_some(calls_left));
+    if let Some(who) = who {
+        response.extensions_mut().insert(who);
+    }
     response
 }

@@ -24,6 +24,8 @@ pub enum Voice {
     Registry,
     /// Container Service's provider.
     Cluster,
+    /// A provider whose errors are a code and a message without a wrapper.
+    Bare,
 }
 
 /// An error answer.
@@ -105,6 +107,7 @@ impl Error {
     pub fn body(&self) -> Value {
         let mut error = json!({ "code": self.code, "message": self.message });
         match self.voice {
+            Voice::Bare => json!({ "code": self.code, "message": self.message }),
             Voice::Routing => json!({ "Message": self.message }),
             Voice::Cluster => {
                 let mut error = json!({ "code": self.code, "details": null, "message": self.message, "subcode": self.subcode });

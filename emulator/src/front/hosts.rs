@@ -20,6 +20,8 @@ pub(super) enum Plane {
     Kubernetes,
     /// The instance metadata service.
     Imds,
+    /// Queries of logs.
+    Logs,
     /// Answers 404 to everything: hosts that clients ask for something they can do without.
     Absent,
     /// The emulator's own control API.

@@ -21,7 +21,7 @@ use super::conn::Conn;
 use super::hosts::{self, Plane};
 use super::tls::Authority;
 use crate::world::Universe;
-use crate::{acr, arm, control, entra, graph, imds, kube};
+use crate::{acr, arm, control, entra, graph, imds, kube, logs};
 
 /// The planes' routers, the world they serve, and how TLS is ended.
 #[derive(Clone)]
@@ -38,6 +38,7 @@ struct Shared {
     registry: Router,
     kubernetes: Router,
     imds: Router,
+    logs: Router,
     control: Router,
 }
 
@@ -51,6 +52,7 @@ impl Service {
             registry: acr::router(),
             kubernetes: kube::router(),
             imds: imds::router(),
+            logs: logs::router(),
             control: control::router(universe.clone()),
             universe,
         };
@@ -74,6 +76,7 @@ impl Service {
             Plane::Registry => &self.shared.registry,
             Plane::Kubernetes => &self.shared.kubernetes,
             Plane::Imds => &self.shared.imds,
+            Plane::Logs => &self.shared.logs,
             Plane::Control => &self.shared.control,
             Plane::Absent => return None,
         })

@@ -17,7 +17,7 @@ use super::auth::{self, Attributes, User};
 use super::error::Error;
 use super::request::{Query, Target, wants_aggregated};
 use super::store::Cluster;
-use super::{body, discovery, openapi, streams, verbs};
+use super::{audit, body, discovery, openapi, streams, verbs};
 use crate::front::conn::Conn;
 use crate::world::World;
 
@@ -39,10 +39,14 @@ pub(super) async fn handle(
     let Some(cluster) = world.kube.by_host(conn.host()) else {
         return (StatusCode::NOT_FOUND, format!("azlet has no cluster at {}\n", conn.host())).into_response();
     };
-    let mut response = match route(world, cluster, request).await {
+    let audit = audit::begin(&world, &cluster, &conn, &request);
+    let mut response = match route(world.clone(), cluster.clone(), request).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     };
+    if let Some(audit) = audit {
+        audit.finish(&world, &cluster, response.status());
+    }
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache, private"));
     response
 }

@@ -17,7 +17,7 @@ use std::sync::{Arc, OnceLock};
 use axum::http::{Method, StatusCode};
 use parking_lot::RwLock;
 use regex_lite::Regex;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::super::Request;
 use super::super::catalog::{self, Known, Type};
@@ -50,6 +50,11 @@ pub(super) trait Hooks: Sync {
 
     /// It was taken away, by its own DELETE or with what it lay in.
     fn removed(&self, _world: &World, _resource: &Resource) {}
+
+    /// The answer to an action or a computed list that no template can say.
+    fn answer(&self, _request: &Request<'_>) -> Option<Result<Answer, Error>> {
+        None
+    }
 
     /// A change to what is shown.
     fn render(&self, _request: &Request<'_>, _resource: &Resource, _body: &mut Value) {}
@@ -86,6 +91,9 @@ impl Part {
 /// The answer to a request for a described type.
 pub(super) fn answer(request: &Request<'_>, hooks: &dyn Hooks) -> Result<Answer, Error> {
     let part = Part::of(&request.known).ok_or_else(|| unimplemented(request))?;
+    if let Some(answer) = hooks.answer(request) {
+        return answer;
+    }
     if let Some(poll) = part.shape.poll {
         return operation::poll(request, &part, poll);
     }
@@ -131,6 +139,12 @@ fn canonical(request: &Request<'_>, part: &Part) -> ResourceId {
     let groups = match part.shape.ids {
         Spelling::AsWritten => return request.target.id.clone(),
         Spelling::LowerGroups => "resourcegroups",
+        Spelling::LowerScope => {
+            let types = part.kind.name.split('/').zip(&request.target.names);
+            let path: String = types.map(|(kind, name)| format!("/{kind}/{name}")).collect();
+            let namespace = request.known.provider.namespace.to_lowercase();
+            return ResourceId::new(&format!("{}/providers/{namespace}{path}", request.target.scope.key()));
+        }
         Spelling::Canonical => "resourceGroups",
     };
     if !part.kind.extension {
@@ -162,18 +176,17 @@ fn shown(request: &Request<'_>, part: &Part, hooks: &dyn Hooks, status: StatusCo
 fn list(request: &Request<'_>, part: &Part, hooks: &dyn Hooks) -> Result<Answer, Error> {
     let parent = parent(request, part)?;
     let owner = request.target.owner();
-    let all = request.world.arm.resources_of_type(&part.full_type, &owner);
+    let window = request.window(&owner)?;
     // An extension of something is not one of what lies below it.
-    let own = all.iter().filter(|resource| !part.kind.extension || resource.id.parent().is_some_and(|on| on == owner));
-    let values: Vec<Value> = own
-        .map(|resource| {
-            let scope = scope(request, resource, parent.as_deref(), resource.state(request.now));
-            let mut body = render::body(part.shape, &scope, resource);
-            hooks.render(request, resource, &mut body);
-            body
-        })
-        .collect();
-    Ok(Answer::json(part.shape.voice.voice(), StatusCode::OK, json!({ "value": values })))
+    let own = |resource: &Resource| !part.kind.extension || resource.id.parent().is_some_and(|on| on == owner);
+    let page = request.world.arm.page_of_type(&part.full_type, &owner, &window, own);
+    let body = request.paged(page, |resource: &Resource| {
+        let scope = scope(request, resource, parent.as_deref(), resource.state(request.now));
+        let mut body = render::body(part.shape, &scope, resource);
+        hooks.render(request, resource, &mut body);
+        body
+    });
+    Ok(Answer::json(part.shape.voice.voice(), StatusCode::OK, body))
 }
 
 fn delete(request: &Request<'_>, part: &Part, hooks: &dyn Hooks, existing: Option<Arc<Resource>>) -> Result<Answer, Error> {

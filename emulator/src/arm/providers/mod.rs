@@ -4,8 +4,10 @@ mod authorization;
 mod container_registry;
 mod container_service;
 pub(super) mod data;
+mod insights;
 mod managed_identity;
 mod network;
+mod operational_insights;
 mod resources;
 
 pub(super) use authorization::locks;
@@ -40,7 +42,9 @@ pub(super) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
 /// What a provider adds to its described types.
 fn hooks(namespace: &str) -> &'static dyn data::Hooks {
     match namespace {
+        "Microsoft.Insights" => &insights::Insights,
         "Microsoft.Network" => &network::Network,
+        "Microsoft.OperationalInsights" => &operational_insights::OperationalInsights,
         _ => &data::Plain,
     }
 }
@@ -54,16 +58,14 @@ fn unimplemented(request: &Request<'_>) -> Error {
 pub(super) fn remove(world: &World, resource: &Resource) {
     for child in world.arm.resources_below(&resource.id) {
         world.arm.remove_resource(&child.id);
+        described_removed(world, &child);
     }
     world.arm.remove_resource(&resource.id);
     match resource.resource_type.to_ascii_lowercase().as_str() {
         "microsoft.containerregistry/registries" => container_registry::removed(world, resource),
         "microsoft.managedidentity/userassignedidentities" => managed_identity::removed(world, resource),
         "microsoft.containerservice/managedclusters" => container_service::removed(world, resource),
-        _ => {
-            let namespace = resource.resource_type.split('/').next().unwrap_or_default();
-            hooks(namespace).removed(world, resource);
-        }
+        _ => described_removed(world, resource),
     }
     world.access.remove_assignments_within(&resource.id);
     world.arm.locks.remove_within(&resource.id);
@@ -74,6 +76,11 @@ fn moved(world: &World, old: &Resource, new: &Resource) {
     if old.resource_type.eq_ignore_ascii_case(container_registry::TYPE) {
         world.acr.moved(&old.id, &new.id);
     }
+}
+
+/// A resource of a described type is gone: its provider may have more to take away.
+fn described_removed(world: &World, resource: &Resource) {
+    hooks(resource.resource_type.split('/').next().unwrap_or_default()).removed(world, resource);
 }
 
 /// A resource's properties have changed at the end of an operation: what they stand for changes with them.

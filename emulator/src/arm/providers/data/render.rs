@@ -28,12 +28,8 @@ pub(super) fn body(shape: &Shape, scope: &Scope<'_>, resource: &Resource) -> Val
             "id" => json!(resource.id.as_str()),
             "name" => json!(resource.name()),
             "type" => json!(resource.resource_type),
-            "location" if resource.location.is_none() => continue,
-            "location" => json!(resource.location),
-            "tags" => match &resource.tags {
-                Some(tags) => json!(tags),
-                None => continue,
-            },
+            "location" if resource.location.is_some() => json!(resource.location),
+            "tags" if resource.tags.is_some() => json!(resource.tags),
             "etag" => match etag(shape, scope, resource) {
                 Some(etag) => json!(etag),
                 None => continue,

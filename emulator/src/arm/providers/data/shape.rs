@@ -57,6 +57,8 @@ pub enum Speaker {
     Registry,
     /// Container Service's provider.
     Cluster,
+    /// A code and a message without a wrapper.
+    Bare,
 }
 
 impl Speaker {
@@ -66,6 +68,7 @@ impl Speaker {
             Self::Provider => Voice::Provider,
             Self::Registry => Voice::Registry,
             Self::Cluster => Voice::Cluster,
+            Self::Bare => Voice::Bare,
         }
     }
 }
@@ -81,6 +84,8 @@ pub enum Spelling {
     LowerGroups,
     /// As the request wrote it.
     AsWritten,
+    /// Of an extension: all in lower case but its own type and name, as Microsoft.Insights writes them.
+    LowerScope,
 }
 
 /// What names are allowed.

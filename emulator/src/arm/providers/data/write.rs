@@ -23,7 +23,6 @@ pub(in super::super) struct Write {
     /// What is stored.
     pub resource: Resource,
     /// What was there.
-    #[expect(dead_code, reason = "for providers whose behaviour depends on it")]
     pub old: Option<Arc<Resource>>,
     /// Resources that are elements of its body.
     pub children: Vec<Write>,
