@@ -4,6 +4,8 @@
 //! AKS' documentation of the categories (`kube-audit-admin` leaves out get and list). Requests on the wire are told of, once each,
 //! when they are answered; what controllers, scheduler and kubelets do inside is not. The level, `Metadata`, is inferred.
 
+use std::sync::Arc;
+
 use axum::extract::Request;
 use http::StatusCode;
 use jiff::Timestamp;
@@ -33,7 +35,7 @@ pub(super) struct Pending {
 }
 
 /// Looks at a request before it is handled; nothing if nobody wants to know of it.
-pub(super) fn begin(world: &World, cluster: &Cluster, conn: &Conn, request: &Request) -> Option<Pending> {
+pub(super) fn begin(world: &Arc<World>, cluster: &Cluster, conn: &Conn, request: &Request) -> Option<Pending> {
     CATEGORIES.iter().find(|(category, _)| world.logs.wants(&cluster.id, category))?;
     let path: Vec<String> = request
         .uri()
@@ -54,7 +56,7 @@ pub(super) fn begin(world: &World, cluster: &Cluster, conn: &Conn, request: &Req
     Some(Pending {
         uri: request.uri().path_and_query().map(ToString::to_string).unwrap_or_default(),
         verb: verb.unwrap_or_else(|| request.method().as_str().to_lowercase()),
-        user: auth::authenticate(cluster, request.headers()).unwrap_or_else(|_| User::anonymous()),
+        user: auth::authenticate(world, cluster, request.headers()).unwrap_or_else(|_| User::anonymous()),
         user_agent: request.headers().get("user-agent").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned(),
         address: conn.peer.ip().to_string(),
         object: target.map_or(Value::Null, |target| object_ref(&target, group, version)),
