@@ -11,13 +11,12 @@ use uuid::Uuid;
 
 use super::error::{AUTHENTICATION_REQUIRED, Error};
 use super::pull::BasicCredential;
+use super::rights::Rights;
 use super::scope::{AccessClaims, Right, Scope};
 use super::store::{AddressRange, Registry};
 use super::token_users::TokenUser;
 use super::tokens::{self, ANONYMOUS, Bearer, RefreshClaims};
 use crate::entra;
-use crate::kernel::access::Plane;
-use crate::kernel::principal::Caller;
 use crate::world::World;
 
 /// The user name that goes with a refresh token as password.
@@ -26,38 +25,6 @@ const TOKEN_USER: Uuid = Uuid::nil();
 const OWN_AUDIENCES: [&str; 2] = ["https://containerregistry.azure.net", "6a0ec4d3-30cb-4a83-91c0-ae56bc0e3d26"];
 /// ARM's audiences, taken while the registry's policy `azureADAuthenticationAsArmPolicy` is enabled.
 const ARM_AUDIENCES: [&str; 2] = ["https://management.azure.com", "https://management.core.windows.net"];
-
-/// What each right takes with registry permissions. Seeing metadata comes with pulling (inferred).
-const LEGACY_ACTIONS: [(Right, &[&str]); 7] = [
-    (Right::Read, &["Microsoft.ContainerRegistry/registries/pull/read"]),
-    (Right::Write, &["Microsoft.ContainerRegistry/registries/push/write"]),
-    (Right::Delete, &["Microsoft.ContainerRegistry/registries/artifacts/delete"]),
-    (
-        Right::MetadataRead,
-        &["Microsoft.ContainerRegistry/registries/metadata/read", "Microsoft.ContainerRegistry/registries/pull/read"],
-    ),
-    (Right::MetadataWrite, &["Microsoft.ContainerRegistry/registries/metadata/write"]),
-    (Right::DeletedRead, &["Microsoft.ContainerRegistry/registries/deleted/read"]),
-    (Right::DeletedRestore, &["Microsoft.ContainerRegistry/registries/deleted/restore/action"]),
-];
-
-/// What each right takes with repository permissions: data actions only, so that Owner alone opens nothing.
-const ABAC_ACTIONS: [(Right, &[&str]); 6] = [
-    (Right::Read, &["Microsoft.ContainerRegistry/registries/repositories/content/read"]),
-    (Right::Write, &["Microsoft.ContainerRegistry/registries/repositories/content/write"]),
-    (Right::Delete, &["Microsoft.ContainerRegistry/registries/repositories/content/delete"]),
-    (Right::MetadataRead, &["Microsoft.ContainerRegistry/registries/repositories/metadata/read"]),
-    (Right::MetadataWrite, &["Microsoft.ContainerRegistry/registries/repositories/metadata/write"]),
-    (Right::CatalogList, &["Microsoft.ContainerRegistry/registries/catalog/read"]),
-];
-
-/// What a caller may do on a registry by its role assignments, in the order in which tokens list it.
-pub fn rights_of(world: &World, registry: &Registry, caller: &Caller) -> Vec<Right> {
-    let (plane, table): (_, &[(Right, &[&str])]) =
-        if registry.settings.read().abac { (Plane::Data, &ABAC_ACTIONS) } else { (Plane::Management, &LEGACY_ACTIONS) };
-    let allowed = |action: &&str| world.access.decide(caller, plane, action, &registry.id).is_allowed();
-    table.iter().filter(|(_, actions)| actions.iter().any(allowed)).map(|(right, _)| *right).collect()
-}
 
 /// What a credential stands for.
 #[derive(Clone, Debug)]
@@ -85,7 +52,7 @@ impl Holder {
         match self {
             Self::Rights(claims) => {
                 let asked = Scope { kind: kind.into(), name: name.into(), actions: vec![action.into()] };
-                asked.granted_by(&|right| claims.rights.contains(&right)).is_some()
+                asked.granted_by(&|right| claims.rights.holds(right, &asked)).is_some()
             }
             Self::Token(claims) => {
                 claims.access.iter().any(|scope| scope.covers(kind, name, action))
@@ -100,7 +67,7 @@ impl Holder {
     fn grant(&self, asked: &[Scope]) -> Vec<Scope> {
         match self {
             Self::Rights(claims) => {
-                asked.iter().filter_map(|scope| scope.granted_by(&|right| claims.rights.contains(&right))).collect()
+                asked.iter().filter_map(|scope| scope.granted_by(&|right| claims.rights.holds(right, scope))).collect()
             }
             Self::Token(_) => asked
                 .iter()
@@ -175,9 +142,6 @@ pub fn authorize(
     }
 }
 
-/// The actions of which one lets an image be imported: for registry permissions and for repository permissions.
-pub const PULL_ACTIONS: [(Plane, &str); 2] = [(Plane::Management, LEGACY_ACTIONS[0].1[0]), (Plane::Data, ABAC_ACTIONS[0].1[0])];
-
 /// Reads the value of a `Basic` header.
 pub fn read_basic(encoded: &str) -> Option<BasicCredential> {
     let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
@@ -217,7 +181,7 @@ pub fn exchange(world: &World, registry: &Registry, request: &ExchangeRequest<'_
         return Err(Error::refused_silently());
     }
     let caller = entra::token::caller(world, &claims).ok_or_else(Error::refused_silently)?;
-    let rights = rights_of(world, registry, &caller);
+    let rights = Rights::of(world, registry, &caller);
     if rights.is_empty() {
         return Err(Error::no_rights(correlation));
     }
@@ -319,7 +283,7 @@ fn admin(registry: &Registry, password: &str) -> Option<Holder> {
         let settings = registry.settings.read();
         settings.admin_enabled && settings.admin_passwords.iter().any(|known| !known.is_empty() && known == password)
     };
-    let claims = || RefreshClaims { subject: registry.name.clone(), app_id: None, rights: Right::ALL.to_vec() };
+    let claims = || RefreshClaims { subject: registry.name.clone(), app_id: None, rights: Rights::whole(&Right::ALL) };
     signed_in.then(|| Holder::of(registry, claims()))
 }
 
@@ -329,7 +293,7 @@ fn service_principal(world: &World, registry: &Registry, app_id: Uuid, secret: &
     let known = world.directory.knows_secret(app_id, secret, world.clock.now());
     let caller = world.directory.caller(principal.object_id).filter(|_| known);
     let caller = caller.ok_or_else(|| Error::unauthorized("Invalid clientid or client secret."))?;
-    let rights = rights_of(world, registry, &caller);
+    let rights = Rights::of(world, registry, &caller);
     if rights.is_empty() {
         return Err(Error::unauthorized(AUTHENTICATION_REQUIRED));
     }

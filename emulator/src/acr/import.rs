@@ -7,8 +7,7 @@ use super::digest::Digest;
 use super::document::Document;
 use super::pull::BasicCredential;
 use super::store::{Blob, Registry, Repository};
-use super::{auth, notify, route};
-use crate::kernel::access::Plane;
+use super::{auth, notify, rights, route};
 use crate::kernel::principal::Caller;
 use crate::kernel::resource_id::ResourceId;
 use crate::world::World;
@@ -108,14 +107,16 @@ fn source_registry(world: &World, caller: &Caller, source: &ImportSource) -> Res
             let registry = world.acr.by_id(id).ok_or_else(|| {
                 ("ResourceNotFound", format!("The source registry {id} was not found. Check registryResourceId."))
             })?;
-            let allowed = auth::PULL_ACTIONS.iter().any(|(plane, action)| {
-                let of_mode = (*plane == Plane::Data) == registry.settings.read().abac;
-                of_mode && world.access.decide(caller, *plane, action, &registry.id).is_allowed()
-            });
+            let allowed = rights::may_pull(world, &registry, caller, repository_of(&source.image));
             if allowed { Ok(registry) } else { Err(("Unauthorized", format!("Access to {} denied.", registry.login_server))) }
         }
         ImportRegistry::Uri { host, credentials } => by_uri(world, host, credentials.as_ref()),
     }
+}
+
+/// The repository that an image is in, whatever its tag or digest is.
+fn repository_of(image: &str) -> &str {
+    split(image).map_or(image, |(repository, _)| repository)
 }
 
 fn by_uri(world: &World, host: &str, credentials: Option<&BasicCredential>) -> Result<Arc<Registry>, (&'static str, String)> {

@@ -19,6 +19,7 @@ pub mod notify;
 pub mod page;
 pub mod pull;
 pub mod referrers;
+pub mod rights;
 pub mod route;
 pub mod scope;
 mod serve;

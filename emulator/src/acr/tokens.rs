@@ -8,7 +8,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::scope::{AccessClaims, Right, Scope};
+use super::rights::Rights;
+use super::scope::{AccessClaims, Scope};
 use super::store::Registry;
 use crate::world::World;
 
@@ -37,7 +38,7 @@ pub struct RefreshClaims {
     /// The application.
     pub app_id: Option<String>,
     /// What it permits, as computed when it was issued.
-    pub rights: Vec<Right>,
+    pub rights: Rights,
 }
 
 /// Whom an access token is issued to.
@@ -61,8 +62,7 @@ pub fn issue_refresh(world: &World, registry: &Registry, claims: &RefreshClaims,
     payload.insert("grant_type".into(), "refresh_token".into());
     payload.insert("appid".into(), claims.app_id.clone().into());
     payload.insert("tenant".into(), tenant.into());
-    let actions: Vec<&str> = claims.rights.iter().map(|right| right.as_str()).collect();
-    payload.insert("permissions".into(), json!({ "Actions": actions, "NotActions": null }));
+    payload.insert("permissions".into(), claims.rights.to_claim());
     payload.insert("roles".into(), json!([]));
     sign(world, payload)
 }
@@ -131,11 +131,11 @@ pub fn read_refresh(world: &World, registry: &Registry, token: &str) -> Result<R
     if !is_ours || claims["aud"] != registry.login_server.as_str() || !valid {
         return Err(NotTaken);
     }
-    let actions = claims["permissions"]["Actions"].as_array().ok_or(NotTaken)?;
+    let rights = Rights::from_claim(&claims["permissions"], world.clock.now()).ok_or(NotTaken)?;
     Ok(RefreshClaims {
         subject: claims["sub"].as_str().unwrap_or_default().to_owned(),
         app_id: claims["appid"].as_str().map(str::to_owned),
-        rights: actions.iter().filter_map(Value::as_str).filter_map(Right::parse).collect(),
+        rights,
     })
 }
 

@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::store::Change;
+use crate::kernel::access::Decision;
+use crate::kernel::principal::Caller;
 use crate::kernel::resource_id::ResourceId;
 
 /// Who speaks, which decides the wire shape and a few headers.
@@ -314,6 +316,46 @@ pub fn authorization_failed(label: &str, object_id: impl std::fmt::Display, acti
          or the scope is invalid. If access was recently granted, please refresh your credentials."
     );
     Error::gateway(StatusCode::FORBIDDEN, "AuthorizationFailed", message)
+}
+
+/// No right, and why: nothing grants it, a condition does not hold, or a denial forbids it. That the text about a denial is this one
+/// is inferred.
+pub fn not_permitted(caller: &Caller, decision: &Decision, action: &str, scope: &str) -> Error {
+    let client = format!("The client '{}' with object id '{}'", caller.label, caller.object_id);
+    if let Decision::Denied { denial } = decision {
+        let id = format!(
+            "{}/providers/Microsoft.Authorization/denyAssignments/{}",
+            denial.scope.as_str().trim_end_matches('/'),
+            denial.name
+        );
+        let message = format!(
+            "{client} has permission to perform action '{action}' on scope '{scope}'; however, the access is denied because of the deny \
+             assignment with name '{}' and Id '{id}' at scope '{}'.",
+            denial.display_name, denial.scope
+        );
+        return Error::gateway(StatusCode::FORBIDDEN, "DenyAssignmentAuthorizationFailed", message);
+    }
+    if decision.failed_condition() {
+        let message = format!(
+            "{client} does not have authorization or an ABAC condition not fulfilled to perform action '{action}' over scope '{scope}' \
+             or the scope is invalid. If access was recently granted, please refresh your credentials."
+        );
+        return Error::gateway(StatusCode::FORBIDDEN, "AuthorizationFailed", message);
+    }
+    authorization_failed(&caller.label, caller.object_id, action, scope)
+}
+
+/// A right, but one that denials take away on something else that the request names.
+pub fn linked_denied(caller: &Caller, (action, scope): (&str, &str), linked_action: &str, linked: &[String]) -> Error {
+    let message = format!(
+        "The client '{}' with object id '{}' has permission to perform action '{action}' on scope '{scope}'; however, the linked action \
+         '{linked_action}' is blocked by deny assignments on the '{}' linked scope(s) '{}'.",
+        caller.label,
+        caller.object_id,
+        linked.len(),
+        linked.join(",")
+    );
+    Error::gateway(StatusCode::FORBIDDEN, "LinkedAuthorizationFailed", message)
 }
 
 /// A right, but none on something else that the request names.

@@ -31,7 +31,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::front::conn::Conn;
-use crate::kernel::access::{Access, Plane};
+use crate::kernel::access::{Access, Decision, Plane};
 use crate::kernel::principal::Caller;
 use crate::kernel::resource_id::ResourceId;
 use crate::world::World;
@@ -150,6 +150,35 @@ impl Request<'_> {
     fn registration(&self, subscription: Uuid, namespace: &str) -> &'static str {
         let required = self.world.settings.values().registration_required;
         self.world.arm.registrations.state(subscription, namespace, self.now, required)
+    }
+
+    /// Refuses a caller who may not also do this, there, as if it had been asked for alone.
+    fn require(&self, action: &str, scope: &ResourceId) -> Result<(), Error> {
+        let decision = self.access().decide(&self.caller, Plane::Management, action, scope);
+        if decision.is_allowed() {
+            return Ok(());
+        }
+        Err(error::not_permitted(&self.caller, &decision, action, scope.as_str()))
+    }
+
+    /// Refuses a caller who may do what it asks, but not also `action` on everything else that the request names.
+    fn linked(&self, action: &str, scopes: &[ResourceId]) -> Result<(), Error> {
+        let main = (self.action.as_str(), self.target.owner());
+        let main = (main.0, main.1.as_str());
+        let judged = scopes.iter().map(|scope| (scope, self.access().decide(&self.caller, Plane::Management, action, scope)));
+        let (mut refused, mut denied) = (Vec::new(), Vec::new());
+        for (scope, decision) in judged {
+            match decision {
+                Decision::Allowed { .. } => {}
+                Decision::Denied { .. } => denied.push(scope.as_str().to_owned()),
+                Decision::Refused { .. } => refused.push(scope.as_str().to_owned()),
+            }
+        }
+        if !refused.is_empty() {
+            let caller = &self.caller;
+            return Err(error::linked_authorization_failed(&caller.label, caller.object_id, main, (action, &refused)));
+        }
+        if denied.is_empty() { Ok(()) } else { Err(error::linked_denied(&self.caller, main, action, &denied)) }
     }
 
     /// Whether this is anything else than a read.

@@ -13,10 +13,10 @@ use super::error::{self, Error};
 use super::providers::locks;
 use super::request::{Query, Target};
 use super::store::{Left, Spending};
-use super::{Raw, Request, catalog, validate};
+use super::{Raw, Request, catalog, providers, validate};
 use crate::entra::token::{self, TokenFault};
 use crate::front::conn::Conn;
-use crate::kernel::access::Plane;
+use crate::kernel::access::{Plane, Question};
 use crate::kernel::principal::Caller;
 use crate::kernel::resource_id::ResourceId;
 use crate::world::World;
@@ -145,10 +145,14 @@ pub(super) fn permit<'a>(
         Some(subscription) if of_provider => ResourceId::of_subscription(subscription),
         _ => target.owner(),
     };
-    if let Some(action) = &action
-        && !world.access.decide(&caller, Plane::Management, action, &scope).is_allowed()
-    {
-        return Err(error::authorization_failed(&caller.label, caller.object_id, action, scope.as_str()));
+    if let Some(action) = &action {
+        let deletes = raw.method == Method::DELETE;
+        let facts = providers::facts(world, known, &target, deletes, raw.body.as_deref().unwrap_or_default());
+        let question = Question { plane: Plane::Management, action, scope: &scope, facts: &facts };
+        let decision = world.access.answer(&caller, &question);
+        if !decision.is_allowed() {
+            return Err(error::not_permitted(&caller, &decision, action, scope.as_str()));
+        }
     }
     Ok(Permitted(Request {
         world,

@@ -6,6 +6,7 @@ mod container_service;
 pub(super) mod data;
 mod insights;
 mod managed_identity;
+mod management;
 mod network;
 mod operational_insights;
 mod resources;
@@ -20,6 +21,8 @@ use super::store::Resource;
 use crate::kernel::resource_id::ResourceId;
 use crate::world::World;
 
+pub(super) use authorization::facts;
+
 /// Hands a request to its provider.
 pub(super) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
     // The identities' provider has a list of its own.
@@ -32,6 +35,7 @@ pub(super) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
     match request.known.provider.namespace.as_str() {
         "Microsoft.Resources" => resources::answer(request),
         "Microsoft.Authorization" => authorization::answer(request),
+        "Microsoft.Management" => management::answer(request),
         "Microsoft.ManagedIdentity" => managed_identity::answer(request),
         "Microsoft.ContainerService" => container_service::answer(request),
         "Microsoft.ContainerRegistry" => container_registry::answer(request),

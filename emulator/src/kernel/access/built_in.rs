@@ -43,7 +43,7 @@ pub(super) fn role(id: Uuid) -> Option<Arc<RoleDefinition>> {
 }
 
 /// All built-in roles, in the order of their GUIDs.
-pub(super) fn roles() -> impl Iterator<Item = Arc<RoleDefinition>> {
+pub fn roles() -> impl Iterator<Item = Arc<RoleDefinition>> {
     index().entries.iter().map(Entry::role)
 }
 

@@ -23,6 +23,7 @@ use super::resource_id::ResourceId;
 use super::settings::Settings;
 
 pub use assignment::{AssignmentConflict, RoleAssignment};
+pub use built_in::roles as built_in_roles;
 pub use decide::{Decision, Question};
 pub use deny::{DenyAssignment, DenyPrincipal};
 pub use hierarchy::ManagementGroup;
@@ -86,9 +87,9 @@ impl Access {
         custom.or_else(|| built_in::by_name(name))
     }
 
-    /// All roles: the built-in ones, then the custom ones, each in the order of their GUIDs.
+    /// All roles: the custom ones, then the built-in ones, each in the order of their GUIDs.
     pub fn roles(&self) -> Vec<Arc<RoleDefinition>> {
-        built_in::roles().chain(self.custom_roles()).collect()
+        self.custom_roles().into_iter().chain(built_in::roles()).collect()
     }
 
     /// The custom roles, in the order of their GUIDs.

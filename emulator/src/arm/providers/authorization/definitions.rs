@@ -1,50 +1,47 @@
 //! Role definitions, built in and custom.
 
-use std::sync::Arc;
-
 use axum::http::{Method, StatusCode};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::super::super::error::{self, Error, Voice};
+use super::super::super::error::{Error, Voice};
 use super::super::super::headers::Answer;
-use super::{Request, WITH_DATA_ACTIONS, bad, bare, definition_id, ok};
-use crate::kernel::access::{Permission, RoleDefinition, RoleKind};
+use super::definition_rules as rules;
+use super::{Request, WITH_DATA_ACTIONS, bad, bare, definition_id, in_pages, ok};
+use crate::kernel::access::{RoleDefinition, RoleKind};
 use crate::kernel::clock::rfc3339_ticks;
 use crate::kernel::resource_id::ResourceId;
 
 pub(super) fn one(request: &Request<'_>) -> Result<Answer, Error> {
     let text = request.target.name();
-    let unknown = || {
-        let message = format!("The specified role definition with ID '{}' does not exist.", text.replace('-', ""));
-        Error::provider(StatusCode::NOT_FOUND, "RoleDefinitionDoesNotExist", message)
-    };
     let id = Uuid::try_parse(text).ok();
     match *request.method {
-        Method::PUT => put(request, id.ok_or_else(error::bad_request_format)?),
+        Method::PUT => put(request),
         Method::DELETE => delete(request, id),
         _ => {
-            let role = id.and_then(|id| request.access().role(id)).filter(|role| visible(role, &request.target.scope, false));
-            let role = role.ok_or_else(unknown)?;
-            Ok(ok(body(&role, request)))
+            let role = id.and_then(|id| request.access().role(id));
+            let role = role.filter(|role| visible(request, role, false)).ok_or_else(|| {
+                let message = format!("The specified role definition with ID '{}' does not exist.", text.replace('-', ""));
+                Error::provider(StatusCode::NOT_FOUND, "RoleDefinitionDoesNotExist", message)
+            })?;
+            Ok(ok(body(&role, request, false)))
         }
     }
 }
 
-/// Built-in roles are everywhere; a custom one is where it can be assigned, and with `below` also above that.
-fn visible(role: &RoleDefinition, scope: &ResourceId, below: bool) -> bool {
+/// Built-in roles are everywhere; a custom one is where it can be assigned, at the root, and with `below` also above that.
+fn visible(request: &Request<'_>, role: &RoleDefinition, below: bool) -> bool {
+    let scope = &request.target.scope;
+    let access = request.access();
     role.kind == RoleKind::BuiltIn
+        || scope.key() == "/"
         || role.assignable_scopes.iter().any(|assignable| {
             let assignable = ResourceId::new(assignable);
-            scope.is_within(&assignable) || (below || scope.key() == "/") && assignable.is_within(scope)
+            access.is_within(scope, &assignable) || below && access.is_within(&assignable, scope)
         })
 }
 
-fn body(role: &RoleDefinition, request: &Request<'_>) -> Value {
-    shown(role, request, false)
-}
-
-fn shown(role: &RoleDefinition, request: &Request<'_>, just_made: bool) -> Value {
+fn body(role: &RoleDefinition, request: &Request<'_>, just_made: bool) -> Value {
     let permissions: Vec<Value> = role
         .permissions
         .iter()
@@ -60,7 +57,6 @@ fn shown(role: &RoleDefinition, request: &Request<'_>, just_made: bool) -> Value
         })
         .collect();
     let custom = role.kind == RoleKind::Custom;
-    let by = |known: bool| if custom && known { json!(request.caller.object_id) } else { Value::Null };
     json!({
         "properties": {
             "roleName": role.role_name,
@@ -70,8 +66,8 @@ fn shown(role: &RoleDefinition, request: &Request<'_>, just_made: bool) -> Value
             "permissions": permissions,
             "createdOn": rfc3339_ticks(role.created_on),
             "updatedOn": rfc3339_ticks(role.updated_on),
-            "createdBy": by(!just_made),
-            "updatedBy": by(true),
+            "createdBy": role.created_by.filter(|_| !just_made),
+            "updatedBy": role.updated_by,
         },
         "id": definition_id(&request.target.scope, role.id),
         "type": "Microsoft.Authorization/roleDefinitions",
@@ -79,21 +75,42 @@ fn shown(role: &RoleDefinition, request: &Request<'_>, just_made: bool) -> Value
     })
 }
 
+/// What a list of definitions was asked to show.
+#[derive(Debug, Default, PartialEq)]
+struct Selection {
+    below: bool,
+    name: Option<String>,
+    kind: Option<String>,
+}
+
 pub(super) fn list(request: &Request<'_>) -> Result<Answer, Error> {
-    let mut below = false;
-    let (mut name, mut kind) = (None, None);
-    for part in request.query.filter().into_iter().flat_map(|text| split_and(text)) {
-        let lower = part.to_ascii_lowercase();
+    let selection = selection(request.query.filter().unwrap_or_default())?;
+    let shown = |role: &RoleDefinition| {
+        let kind = if role.kind == RoleKind::Custom { "customrole" } else { "builtinrole" };
+        visible(request, role, selection.below)
+            && selection.name.as_ref().is_none_or(|name| role.role_name.to_lowercase() == *name)
+            && selection.kind.as_ref().is_none_or(|wanted| wanted == kind)
+    };
+    let roles = request.access().roles();
+    let values = roles.iter().filter(|role| shown(role)).map(|role| body(role, request, false)).collect();
+    in_pages(request, values)
+}
+
+/// `atScopeAndBelow()`, `roleName eq '…'`, `type eq '…'`, joined by `and` (the text of the refusal is inferred).
+fn selection(filter: &str) -> Result<Selection, Error> {
+    let mut selection = Selection::default();
+    for part in parts(filter) {
+        let lower = part.to_lowercase();
         let quoted = |prefix: &str| {
             let rest = lower.strip_prefix(prefix)?.trim().strip_prefix('\'')?.strip_suffix('\'')?;
             Some(rest.replace("''", "'"))
         };
         if lower == "atscopeandbelow()" {
-            below = true;
+            selection.below = true;
         } else if let Some(value) = quoted("rolename eq") {
-            name = Some(value);
+            selection.name = Some(value);
         } else if let Some(value) = quoted("type eq") {
-            kind = Some(value);
+            selection.kind = Some(value);
         } else if lower != "atscope()" {
             let message = format!(
                 "The filter '{part}' is not supported. Supported filters are 'atScopeAndBelow()', 'roleName eq '{{value}}'' and \
@@ -102,90 +119,48 @@ pub(super) fn list(request: &Request<'_>) -> Result<Answer, Error> {
             return Err(bad("BadRequest", message));
         }
     }
-    let roles = request.access().roles();
-    let values: Vec<Value> = roles
-        .iter()
-        .filter(|role| visible(role, &request.target.scope, below))
-        .filter(|role| name.as_ref().is_none_or(|name| role.role_name.to_lowercase() == *name))
-        .filter(|role| match kind.as_deref() {
-            Some("builtinrole") => role.kind == RoleKind::BuiltIn,
-            Some("customrole") => role.kind == RoleKind::Custom,
-            _ => true,
-        })
-        .map(|role| body(role, request))
-        .collect();
-    Ok(ok(json!({ "value": values })))
+    Ok(selection)
 }
 
-/// The parts of a filter between its `and`s; none lies in a quoted text, since no role's name is asked for with one here.
-fn split_and(text: &str) -> Vec<&str> {
-    if text.to_ascii_lowercase().contains("atscope") || text.to_ascii_lowercase().starts_with("type") {
-        text.split(" and ").map(str::trim).collect()
-    } else {
-        vec![text.trim()]
+/// The parts of a filter between its `and`s, those within quotes left alone.
+pub(super) fn parts(filter: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut begin = 0;
+    let lower = filter.to_ascii_lowercase();
+    for (position, _) in lower.match_indices(" and ") {
+        let quotes = filter[begin..position].matches('\'').count();
+        if position >= begin && quotes % 2 == 0 {
+            found.push(filter[begin..position].trim());
+            begin = position + " and ".len();
+        }
     }
+    found.push(filter[begin..].trim());
+    found.retain(|part| !part.is_empty());
+    found
 }
 
-fn put(request: &Request<'_>, id: Uuid) -> Result<Answer, Error> {
-    let properties = request.body.get("properties").and_then(Value::as_object).ok_or_else(error::bad_request_format)?;
-    let role_name = properties.get("roleName").and_then(Value::as_str).filter(|name| !name.is_empty());
-    let role_name = role_name.ok_or_else(error::bad_request_format)?;
-    let scopes = texts(properties, "assignableScopes")?;
-    if scopes.is_empty() || scopes.iter().any(|scope| scope == "/") {
-        return Err(error::bad_request_format());
-    }
-    let permissions = properties.get("permissions").and_then(Value::as_array).ok_or_else(error::bad_request_format)?;
-    let permissions = permissions.iter().map(permission).collect::<Result<Vec<_>, _>>()?;
+fn put(request: &Request<'_>) -> Result<Answer, Error> {
+    let id = rules::name(request)?;
+    let wanted = rules::wanted(request)?;
     let existing = request.access().role(id);
-    if existing.as_ref().is_some_and(|role| role.kind == RoleKind::BuiltIn) {
-        return Err(bad("RoleDefinitionIsBuiltIn", format!("The role '{}' is built in and cannot be changed.", bare(id))));
-    }
-    let same_name = |role: &Arc<RoleDefinition>| role.id != id && role.role_name.eq_ignore_ascii_case(role_name);
-    if request.access().roles().iter().any(same_name) {
-        let message = "A role definition cannot be updated with a name that already exists.";
-        return Err(Error::provider(StatusCode::CONFLICT, "RoleDefinitionWithSameNameExists", message));
-    }
-    let refused: Vec<String> =
-        scopes.iter().filter(|scope| !request.may(&request.action, &ResourceId::new(scope))).cloned().collect();
-    if !refused.is_empty() {
-        let (caller, scope) = (&request.caller, request.target.scope.as_str());
-        let action = request.action.as_str();
-        return Err(error::linked_authorization_failed(&caller.label, caller.object_id, (action, scope), (action, &refused)));
-    }
+    rules::may_be_changed(existing.as_deref())?;
+    rules::name_is_free(request, id, &wanted.role_name)?;
+    rules::may_write(request, &wanted.assignable_scopes, existing.as_deref())?;
+    rules::fits(request, existing.as_deref())?;
     let role = RoleDefinition {
         id,
-        role_name: role_name.to_owned(),
-        description: properties.get("description").and_then(Value::as_str).unwrap_or_default().to_owned(),
         kind: RoleKind::Custom,
-        permissions,
-        assignable_scopes: scopes,
         created_on: existing.as_ref().map_or(request.now, |role| role.created_on),
         updated_on: request.now,
-        created_by: Some(existing.as_ref().and_then(|role| role.created_by).unwrap_or(request.caller.object_id)),
+        created_by: existing.as_ref().map_or(Some(request.caller.object_id), |role| role.created_by),
         updated_by: Some(request.caller.object_id),
+        role_name: wanted.role_name,
+        description: wanted.description,
+        permissions: wanted.permissions,
+        assignable_scopes: wanted.assignable_scopes,
     };
     request.access().put_role(role.clone());
-    Ok(Answer::json(Voice::Provider, StatusCode::CREATED, shown(&role, request, existing.is_none())))
-}
-
-fn texts(object: &Map<String, Value>, key: &str) -> Result<Vec<String>, Error> {
-    match object.get(key) {
-        None | Some(Value::Null) => Ok(Vec::new()),
-        Some(Value::Array(values)) => {
-            values.iter().map(|value| value.as_str().map(str::to_owned).ok_or_else(error::bad_request_format)).collect()
-        }
-        Some(_) => Err(error::bad_request_format()),
-    }
-}
-
-fn permission(value: &Value) -> Result<Permission, Error> {
-    let object = value.as_object().ok_or_else(error::bad_request_format)?;
-    Ok(Permission {
-        actions: texts(object, "actions")?,
-        not_actions: texts(object, "notActions")?,
-        data_actions: texts(object, "dataActions")?,
-        not_data_actions: texts(object, "notDataActions")?,
-    })
+    Ok(Answer::json(Voice::Provider, StatusCode::CREATED, body(&role, request, existing.is_none())))
 }
 
 fn delete(request: &Request<'_>, id: Option<Uuid>) -> Result<Answer, Error> {
@@ -195,13 +170,25 @@ fn delete(request: &Request<'_>, id: Option<Uuid>) -> Result<Answer, Error> {
     if role.kind == RoleKind::BuiltIn {
         return Err(bad("RoleDefinitionIsBuiltIn", format!("The role '{}' is built in and cannot be deleted.", bare(role.id))));
     }
-    let root = ResourceId::root();
-    let mut assigned = request.access().assignments_at_or_above(&root);
-    assigned.extend(request.access().assignments_below(&root));
-    if assigned.iter().any(|assignment| assignment.role == role.id) {
+    rules::may_write(request, &role.assignable_scopes, None)?;
+    if request.access().is_assigned(role.id) {
         let message = "There are existing role assignments referencing role (code: RoleDefinitionHasAssignments)";
         return Err(bad("RoleDefinitionHasAssignments", message));
     }
     request.access().remove_role(role.id);
-    Ok(ok(body(&role, request)))
+    Ok(ok(body(&role, request, false)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_falls_apart_outside_its_quotes() {
+        assert_eq!(parts("atScopeAndBelow() AND type eq 'CustomRole'"), ["atScopeAndBelow()", "type eq 'CustomRole'"]);
+        assert_eq!(parts("roleName eq 'this and that'"), ["roleName eq 'this and that'"]);
+        assert_eq!(parts("roleName eq 'it''s and'' more' and atScope()"), ["roleName eq 'it''s and'' more'", "atScope()"]);
+        assert!(parts("").is_empty());
+        assert_eq!(parts(" and  and "), Vec::<&str>::new());
+    }
 }

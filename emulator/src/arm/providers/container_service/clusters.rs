@@ -11,7 +11,8 @@ use super::super::super::store::{Group, Resource, SystemData};
 use super::body::{self, Facts};
 use super::identities::{self, ControlPlane, Kubelet};
 use super::{
-    access, addons, agent_pools, begin, errors, facts, lifecycle, page, rules, schema, shown, states, validate, versions, written,
+    access, addons, agent_pools, begin, errors, facts, lifecycle, lockdown, page, rules, schema, shown, states, validate,
+    versions, written,
 };
 use crate::kernel::ids::HEX;
 use crate::kernel::resource_id::ResourceId;
@@ -58,6 +59,7 @@ pub(super) fn put(request: &Request<'_>) -> Result<Answer, Error> {
     let made = resource(request, id, location, properties, &control_plane, sku, before.as_deref());
     let resource = request.world.arm.put_resource(made);
     run(request.world, &resource, &facts, &kubelet);
+    lockdown::apply(request.world, &resource, &node_group);
     let begun = begin(request, &resource.id, resource.location.as_deref().unwrap_or_default(), running);
     let status = if before.is_some() { StatusCode::OK } else { StatusCode::CREATED };
     let mut body = render(request, &resource, running);

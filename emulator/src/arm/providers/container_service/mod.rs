@@ -18,6 +18,7 @@ mod guard;
 mod history;
 mod identities;
 mod lifecycle;
+mod lockdown;
 mod machines;
 mod maintenance;
 mod mesh;
