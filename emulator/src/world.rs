@@ -2,6 +2,7 @@
 //! A reset makes a new world and puts it in the place of the old one ([`Universe`]): nothing can be left over.
 
 mod carriers;
+mod issuers;
 mod seed;
 
 use std::sync::Arc;
@@ -47,6 +48,8 @@ pub struct World {
     pub timeline: Timeline<Due>,
     /// What Entra's and the registries' tokens are signed with.
     pub signing_key: Arc<SigningKey>,
+    /// What clusters sign the tokens of their service accounts with.
+    pub workload_key: SigningKey,
     /// The certificate of the authority that every host's certificate is signed by, PEM: what a kubeconfig carries.
     pub ca_pem: Arc<str>,
     /// Roles and their assignments.
@@ -78,6 +81,7 @@ impl World {
             ids,
             timeline: Timeline::default(),
             signing_key,
+            workload_key: SigningKey::default(),
             ca_pem,
             directory,
             imds: Metadata::default(),

@@ -88,6 +88,11 @@ async fn both_forms_of_an_assertion_get_a_token() {
         assert_eq!(answer.status(), 200, "{header}: {}", answer.golden());
         assert!(answer.golden().contains("\"appidacr\": \"2\""), "{}", answer.golden());
     }
+    // Times may have a fraction.
+    let mut precise = claims();
+    precise["exp"] = json!(1_793_607_000.25);
+    let answer = ask(&azlet, &application.sign(&application.old_header(), &precise)).await;
+    assert_eq!(answer.status(), 200, "{}", answer.golden());
 }
 
 #[tokio::test]

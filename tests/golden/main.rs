@@ -61,3 +61,4 @@ mod registry_pull;
 mod registry_tokens;
 mod registry_uploads;
 mod registry_webhooks;
+mod workload_identity;

@@ -58,7 +58,7 @@ fn audience(trust: &FederatedCredential, shown: &Value) -> Result<(), Error> {
 
 /// Whether now is within a token's time; clocks differ by up to five minutes without harm (inferred).
 pub(super) fn time(world: &World, claims: &Value) -> Result<(), Error> {
-    let time = |name: &str| claims[name].as_i64().and_then(|second| Timestamp::from_second(second).ok());
+    let time = |name: &str| numeric_date(&claims[name]);
     let (now, from) = (world.clock.now(), time("nbf").unwrap_or(Timestamp::UNIX_EPOCH));
     let until = time("exp").ok_or_else(Error::assertion_malformed)?;
     let tolerated = SignedDuration::from_mins(5);
@@ -68,9 +68,20 @@ pub(super) fn time(world: &World, claims: &Value) -> Result<(), Error> {
     Ok(())
 }
 
+/// A time in seconds, which may have a fraction (RFC 7519, section 2): the Microsoft library for Python writes one.
+fn numeric_date(value: &Value) -> Option<Timestamp> {
+    let whole = || value.as_f64().filter(|seconds| seconds.is_finite()).map(|seconds| seconds.floor());
+    // Beyond what a timestamp holds the conversion saturates and the timestamp refuses.
+    let second = value.as_i64().or_else(|| whole().map(|seconds| seconds as i64))?;
+    Timestamp::from_second(second).ok()
+}
+
 fn signature(world: &World, issuer: &str, token: &Parsed<'_>) -> Result<(), Error> {
     if issuer == super::token::issuer_v2(world) {
         return token.is_signed_by_pkcs1(&world.signing_key.pkcs1()).then_some(()).ok_or_else(Error::assertion_untrue);
+    }
+    if world.is_issuer_of_a_cluster(issuer) {
+        return token.is_signed_by_pkcs1(&world.workload_key.pkcs1()).then_some(()).ok_or_else(Error::assertion_untrue);
     }
     let keys = world.directory.federation.issuer_keys(issuer).ok_or_else(Error::issuer_unreachable)?;
     if keys.is_empty() {
@@ -80,4 +91,19 @@ fn signature(world: &World, issuer: &str, token: &Parsed<'_>) -> Result<(), Erro
     let mut named = keys.iter().filter(|key| kid.is_none_or(|kid| kid == key.kid));
     let signed = token.header["alg"] == "RS256" && named.any(|key| token.is_signed_by(&key.modulus, &key.exponent));
     signed.then_some(()).ok_or_else(Error::assertion_untrue)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn times_may_have_a_fraction_and_must_be_times() {
+        let second = Timestamp::from_second(1_793_606_400).ok();
+        assert_eq!((numeric_date(&json!(1_793_606_400)), numeric_date(&json!(1_793_606_400.75))), (second, second));
+        for value in [json!("1793606400"), json!(1e300), json!(-1e300), json!(null), json!(i64::MAX)] {
+            assert_eq!(numeric_date(&value), None, "{value}");
+        }
+    }
 }

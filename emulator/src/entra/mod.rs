@@ -9,6 +9,7 @@ mod discovery;
 pub mod error;
 mod federation;
 mod grants;
+mod issuers;
 mod pages;
 mod redirect;
 pub mod resources;
@@ -40,6 +41,8 @@ pub fn router() -> Router {
         .route("/{tenant}/oauth2/v2.0/logout", get(authorize::log_out))
         .route("/{tenant}/oauth2/logout", get(authorize::log_out))
         .route("/common/oauth2/deviceauth", get(device::show).post(device::answer))
+        .route("/{tenant}/{issuer}/.well-known/openid-configuration", get(issuers::configuration))
+        .route("/{tenant}/{issuer}/openid/v1/jwks", get(issuers::keys))
         .route("/devicelogin", get(device::show).post(device::answer))
         .fallback(error::not_served)
 }

@@ -29,6 +29,7 @@ pub mod selector;
 pub mod store;
 pub mod streams;
 pub mod table;
+mod token_request;
 pub mod types;
 pub mod validate;
 mod verbs;

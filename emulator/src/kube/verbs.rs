@@ -19,7 +19,7 @@ use super::patch::{self, PatchType};
 use super::request::{Form, Query, Target, negotiate};
 use super::selector::Selector;
 use super::table::{self, IncludeObject};
-use super::{controllers, reviews, scale, watch};
+use super::{controllers, reviews, scale, token_request, watch};
 
 /// A request to a target, its body read.
 struct Asked<'a> {
@@ -48,6 +48,7 @@ pub(super) fn act(
             watch::serve(&context.world, &context.cluster, target.kind, namespace, (selector, asked.form), query)
         }
         ("create", Some("eviction")) => asked.evict(),
+        ("create", Some("token")) => asked.token(),
         ("get", sub) => asked.get(sub),
         ("create", None) => asked.create(),
         ("update", sub) => asked.update(sub),
@@ -326,6 +327,16 @@ impl Asked<'_> {
         }
         self.settle();
         Ok(answer(StatusCode::OK, &self.shown_list(json!({"resourceVersion": version.to_string()}), &gone)))
+    }
+
+    /// A token of a service account.
+    fn token(&self) -> Result<Response, Error> {
+        let account = self.existing()?;
+        let validation = FieldValidation::of(self.query)?;
+        let value = body::read_value(self.content_type(), self.content, "TokenRequest")?;
+        let request = body::take_typed("authentication.k8s.io", "v1", "TokenRequest", value, validation, &mut Vec::new())?;
+        let made = token_request::answer(&self.context.world, &self.context.cluster, &account, &request)?;
+        Ok(answer(StatusCode::CREATED, &made))
     }
 
     fn evict(&self) -> Result<Response, Error> {
