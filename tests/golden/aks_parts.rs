@@ -133,3 +133,49 @@ async fn a_private_cluster_has_a_private_link() {
     let resolved = owner.post(&below("/resolvePrivateLinkServiceId"), &json!({ "name": "management" })).await;
     insta::assert_snapshot!("resolve_private_link", resolved.golden());
 }
+
+#[tokio::test]
+async fn a_managed_namespace_is_one_in_the_cluster_too() {
+    let (azlet, owner) = Azlet::with_group().await;
+    create(&owner, &json!({})).await;
+    let url = below("/managedNamespaces/team");
+    let quota = json!({ "cpuRequest": "100m", "cpuLimit": "1000m", "memoryRequest": "1Gi", "memoryLimit": "2Gi" });
+    let body = json!({ "location": "westus2", "properties": { "labels": { "team": "a" }, "defaultResourceQuota": quota, "deletePolicy": "Delete" } });
+    let made = owner.put(&url, &body).await;
+    assert_eq!((made.status(), owner.follow(&made).await.json()["status"].clone()), (201, json!("Succeeded")));
+    insta::assert_snapshot!("managed_namespace", owner.get(&url).await.golden());
+    let config = azlet_tests::kubeconfig(&owner.post(&below("/managedNamespaces/team/listCredential"), &json!({})).await);
+    let member = |name: &str| config.lines().find_map(|line| line.trim().strip_prefix(name)).expect("a member").to_owned();
+    assert_eq!(member("namespace: "), "team");
+    let user = azlet.bearer(member("token: "));
+    let namespaces = format!("{}/api/v1/namespaces", member("server: ").trim_end_matches(":443"));
+    assert_eq!(user.get(&format!("{namespaces}/team")).await.json()["metadata"]["labels"]["team"], "a");
+
+    let mine = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "mine" } });
+    assert_eq!(user.post(&namespaces, &mine).await.status(), 201);
+    let other = url.replace("/team?", "/mine?");
+    let adopt = |policy: &str| json!({ "location": "westus2", "properties": { "adoptionPolicy": policy } });
+    insta::assert_snapshot!("managed_namespace_exists_inferred", owner.put(&other, &adopt("Never")).await.golden());
+    assert_eq!(owner.put(&other, &adopt("IfIdentical")).await.status(), 201);
+    let mut told = Vec::new();
+    for (name, properties) in [
+        ("kube-system", json!({})),
+        ("Team", json!({})),
+        ("x", json!({ "defaultResourceQuota": { "cpuRequest": "1" } })),
+        ("x", json!({ "defaultResourceQuota": { "memoryLimit": "1G" } })),
+        ("x", json!({ "defaultNetworkPolicy": { "ingress": "Allow" } })),
+        ("x", json!({ "deletePolicy": "Sometimes" })),
+    ] {
+        let answer = owner
+            .put(&url.replace("/team?", &format!("/{name}?")), &json!({ "location": "westus2", "properties": properties }))
+            .await;
+        told.push(format!("{} {} {}", answer.status(), answer.json()["target"], answer.json()["message"]));
+    }
+    insta::assert_snapshot!("managed_namespace_refused_inferred", told.join("\n"));
+    let gone = owner.delete(&url).await;
+    assert_eq!((gone.status(), owner.follow(&gone).await.json()["status"].clone()), (202, json!("Succeeded")));
+    assert_eq!(owner.get(&url).await.status(), 404);
+    assert_eq!(user.get(&format!("{namespaces}/team")).await.status(), 404, "its policy says so");
+    assert_eq!(owner.delete(&other).await.status(), 202);
+    assert_eq!(user.get(&format!("{namespaces}/mine")).await.status(), 200, "kept unless told otherwise");
+}

@@ -69,6 +69,7 @@ pub(super) fn remove(world: &World, resource: &Resource) {
         "microsoft.containerregistry/registries" => container_registry::removed(world, resource),
         "microsoft.managedidentity/userassignedidentities" => managed_identity::removed(world, resource),
         "microsoft.containerservice/managedclusters" => container_service::removed(world, resource),
+        "microsoft.containerservice/managedclusters/managednamespaces" => container_service::namespace_removed(world, resource),
         _ => described_removed(world, resource),
     }
     world.access.remove_assignments_within(&resource.id);

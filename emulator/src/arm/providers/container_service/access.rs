@@ -29,7 +29,12 @@ pub(super) fn entra(properties: &Map<String, Value>) -> Option<Entra> {
 /// The kubeconfig of a role as `list…Credential` answers it.
 pub(super) fn list(request: &Request<'_>, role: Role) -> Result<Answer, Error> {
     let cluster = guard::cluster(request).ok_or_else(|| children::absent_cluster(request))?;
-    let value = kubeconfig(request, &cluster, role)?;
+    of_namespace(request, &cluster, role, "")
+}
+
+/// The same, at home in a namespace.
+pub(super) fn of_namespace(request: &Request<'_>, cluster: &Resource, role: Role, namespace: &str) -> Result<Answer, Error> {
+    let value = kubeconfig(request, cluster, role, namespace)?;
     let body = json!({ "kubeconfigs": [{ "name": role.name(), "value": value }] });
     Ok(Answer::json(Voice::Cluster, StatusCode::OK, body))
 }
@@ -44,12 +49,12 @@ pub(super) fn profile(request: &Request<'_>) -> Result<Answer, Error> {
         "location": cluster.location,
         "name": role.name(),
         "type": "Microsoft.ContainerService/ManagedClusters/AccessProfiles",
-        "properties": { "kubeConfig": kubeconfig(request, &cluster, role)? },
+        "properties": { "kubeConfig": kubeconfig(request, &cluster, role, "")? },
     });
     Ok(Answer::json(Voice::Cluster, StatusCode::OK, body))
 }
 
-fn kubeconfig(request: &Request<'_>, resource: &Resource, role: Role) -> Result<String, Error> {
+fn kubeconfig(request: &Request<'_>, resource: &Resource, role: Role, namespace: &str) -> Result<String, Error> {
     let of_entra = resource.properties.get("aadProfile").filter(|profile| profile.is_object());
     let by_entra = of_entra.filter(|_| role != Role::Admin);
     if by_entra.is_none() && resource.properties.get("disableLocalAccounts") == Some(&json!(true)) {
@@ -74,7 +79,7 @@ fn kubeconfig(request: &Request<'_>, resource: &Resource, role: Role) -> Result<
         (None, Role::Monitoring, _) => Login::Token(&spec.monitoring_token),
     };
     let fqdn = host(request, resource).unwrap_or(&spec.fqdn);
-    Ok(credentials::encoded(role, &Access { cluster: name, group, fqdn, ca_pem: &request.world.ca_pem, login }))
+    Ok(credentials::encoded(role, &Access { cluster: name, group, fqdn, ca_pem: &request.world.ca_pem, namespace, login }))
 }
 
 /// The private name of a private cluster, unless its public one is asked for.

@@ -10,12 +10,14 @@ use super::super::super::headers::Answer;
 use super::super::super::store::Resource;
 use super::{accepted, begin, errors, guard, page};
 
+/// Checks a name and what was sent; the properties as they are kept.
+type Accept = fn(&Request<'_>, &str, &Map<String, Value>) -> Result<Map<String, Value>, Error>;
+
 /// A type of child.
 pub(super) struct Child {
     /// What messages call one.
     pub(super) noun: &'static str,
-    /// Checks a name and what was sent; the properties as they are kept.
-    pub(super) accept: fn(&Request<'_>, &str, &Map<String, Value>) -> Result<Map<String, Value>, Error>,
+    pub(super) accept: Accept,
     /// Whether its type is shown, and its provisioning state.
     pub(super) shown_in_full: bool,
     /// From which api-version on deleting one is a long operation.

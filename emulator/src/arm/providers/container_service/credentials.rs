@@ -40,6 +40,8 @@ pub(super) struct Access<'a> {
     pub(super) group: &'a str,
     pub(super) fqdn: &'a str,
     pub(super) ca_pem: &'a str,
+    /// The namespace that commands are about unless they name one; empty for the usual one.
+    pub(super) namespace: &'a str,
     pub(super) login: Login<'a>,
 }
 
@@ -99,13 +101,14 @@ pub(super) fn encoded(role: Role, access: &Access<'_>) -> String {
 }
 
 fn kubeconfig(role: Role, access: &Access<'_>) -> String {
-    let Access { cluster, group, fqdn, ca_pem, login } = access;
+    let Access { cluster, group, fqdn, ca_pem, namespace, login } = access;
+    let home = if namespace.is_empty() { String::new() } else { format!("    namespace: {namespace}\n") };
     let login = login.yaml();
     let user = format!("{}_{group}_{cluster}", role.name());
     let authority = STANDARD.encode(ca_pem);
     format!(
         "apiVersion: v1\nclusters:\n- cluster:\n    certificate-authority-data: {authority}\n    server: https://{fqdn}:443\n  name: \
-         {cluster}\ncontexts:\n- context:\n    cluster: {cluster}\n    user: {user}\n  name: {cluster}\ncurrent-context: {cluster}\nkind: \
+         {cluster}\ncontexts:\n- context:\n    cluster: {cluster}\n{home}    user: {user}\n  name: {cluster}\ncurrent-context: {cluster}\nkind: \
          Config\npreferences: {{}}\nusers:\n- name: {user}\n  user:\n{login}"
     )
 }
@@ -118,7 +121,8 @@ mod tests {
 
     #[test]
     fn a_kubeconfig_is_yaml_with_one_of_each() {
-        let access = |login| Access { cluster: "c", group: "g", fqdn: "c.hcp.westus2.azmk8s.io", ca_pem: "pem", login };
+        let access =
+            |login| Access { cluster: "c", group: "g", fqdn: "c.hcp.westus2.azmk8s.io", ca_pem: "pem", namespace: "", login };
         let read = |login| -> Value {
             let text = STANDARD.decode(encoded(Role::User, &access(login))).expect("base64");
             serde_saphyr::from_slice(&text).expect("YAML")

@@ -253,3 +253,10 @@ pub(super) fn source_not_found(id: &str) -> Error {
     let message = format!("The source resource '{id}' of the snapshot was not found.");
     Error::cluster(BAD, "InvalidParameter", message).target("properties.creationData.sourceResourceId")
 }
+
+/// A namespace that is there and is not to be adopted (text inferred).
+pub(super) fn namespace_exists(name: &str) -> Error {
+    let message =
+        format!("The namespace {name} exists in the cluster already, and the adoption policy does not allow to adopt it.");
+    Error::cluster(StatusCode::CONFLICT, "Conflict", message)
+}

@@ -17,8 +17,8 @@ fn doing(request: &Request<'_>) -> Option<&'static str> {
     Some(match (kind, request.method) {
         ("managedClusters/stop", _) => "stopping",
         ("managedClusters/start", _) => "starting",
-        ("managedClusters" | "managedClusters/agentPools", &Method::PUT)
-        | ("managedClusters/agentPools", &Method::DELETE)
+        ("managedClusters" | "managedClusters/agentPools" | "managedClusters/managedNamespaces", &Method::PUT)
+        | ("managedClusters/agentPools" | "managedClusters/managedNamespaces", &Method::DELETE)
         | (
             "managedClusters/agentPools/upgradeNodeImageVersion"
             | "managedClusters/agentPools/deleteMachines"
@@ -66,10 +66,10 @@ fn idle(request: &Request<'_>, cluster: &Resource) -> Result<(), Error> {
     let Some(operation) = running.iter().rfind(|operation| !operation.resource.key().contains("/commandresults/")) else {
         return Ok(());
     };
-    Err(if operation.resource == cluster.id {
-        errors::busy(&format!("operation ({})", operation.running))
-    } else {
+    Err(if operation.resource.key().contains("/agentpools/") {
         errors::busy(&format!("agentpool operation ({} - {})", operation.resource.name(), operation.running))
+    } else {
+        errors::busy(&format!("operation ({})", operation.running))
     })
 }
 

@@ -22,6 +22,7 @@ mod lockdown;
 mod machines;
 mod maintenance;
 mod mesh;
+mod namespaces;
 mod network;
 mod pool;
 mod profiles;
@@ -76,6 +77,8 @@ pub(in crate::arm) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
         ("managedClusters/accessProfiles" | "managedClusters/accessProfiles/listCredential", _) => access::profile(request),
         ("managedClusters/maintenanceConfigurations", _) => children::answer(request, &maintenance::MAINTENANCE),
         ("managedClusters/trustedAccessRoleBindings", _) => children::answer(request, &children::TRUSTED_ACCESS),
+        ("managedClusters/managedNamespaces", _) => namespaces::answer(request),
+        ("managedClusters/managedNamespaces/listCredential", _) => namespaces::credential(request),
         ("managedClusters/agentPools/machines", _) => machines::get(request),
         ("managedClusters/meshUpgradeProfiles", _) => mesh::upgrades(request),
         ("locations/meshRevisionProfiles", _) => mesh::revisions(request),
@@ -96,6 +99,11 @@ pub(in crate::arm) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
             .or_else(|| reference::of_cluster(request))
             .unwrap_or_else(|| Err(error::not_implemented(&format!("Microsoft.ContainerService/{other}")))),
     }
+}
+
+/// A managed namespace was taken away.
+pub(in crate::arm) fn namespace_removed(world: &World, resource: &Resource) {
+    namespaces::removed(world, resource);
 }
 
 /// The properties of a cluster have changed at the end of an operation.
