@@ -161,13 +161,11 @@ pub(super) fn wire<T>(call: &Call, conn: &Conn, route: &Route, answer: &Response
     let status = answer.status().as_u16();
     let (world, registry) = (&*call.world, &*call.registry);
     match route {
-        Route::Exchange | Route::Token => {
-            if wanted(world, registry, LOGINS) {
-                let proven = *route == Route::Exchange || call.method == Method::GET;
-                let operation = if proven { "Login" } else { "Authenticate" };
-                let who = answer.extensions().get::<Subject>().map(|subject| subject.0.clone());
-                login(world, registry, operation, &who.or_else(|| user_name(call)).unwrap_or_default(), status, origin);
-            }
+        Route::Exchange | Route::Token if wanted(world, registry, LOGINS) => {
+            let proven = *route == Route::Exchange || call.method == Method::GET;
+            let operation = if proven { "Login" } else { "Authenticate" };
+            let who = answer.extensions().get::<Subject>().map(|subject| subject.0.clone());
+            login(world, registry, operation, &who.or_else(|| user_name(call)).unwrap_or_default(), status, origin);
         }
         _ if wanted(world, registry, REPOSITORIES) => {
             let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();

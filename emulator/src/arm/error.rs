@@ -40,15 +40,15 @@ pub struct Error {
     /// What was wrong.
     pub message: String,
     /// The parameter that was wrong, where the service names it.
-    pub target: Option<String>,
+    pub target: Option<Box<str>>,
     /// Further errors, where the service lists them, be it an empty list.
-    pub details: Option<Value>,
+    pub details: Option<Box<Value>>,
     /// What Container Service says beside the code.
     pub subcode: &'static str,
     /// Who speaks.
     pub voice: Voice,
     /// The `WWW-Authenticate` header of a 401.
-    pub challenge: Option<String>,
+    pub challenge: Option<Box<str>>,
     /// The `Retry-After` header of a 429, in seconds.
     pub retry_after: Option<i64>,
 }
@@ -95,7 +95,7 @@ impl Error {
 
     /// Names the parameter that was wrong.
     pub fn target(mut self, target: impl Into<String>) -> Self {
-        self.target = Some(target.into());
+        self.target = Some(target.into().into_boxed_str());
         self
     }
 
@@ -123,7 +123,7 @@ impl Error {
                     error["target"] = json!(target);
                 }
                 if let Some(details) = &self.details {
-                    error["details"] = details.clone();
+                    error["details"] = (**details).clone();
                 }
                 match self.voice {
                     Voice::Registry => json!({ "error": error, "status": "Failed" }),
@@ -249,7 +249,7 @@ fn unauthorized(code: &'static str, message: String, description: &str, tenant: 
     let challenge = format!(
         "Bearer authorization_uri=\"https://login.windows.net/{tenant}\", error=\"invalid_token\", error_description=\"{description}\""
     );
-    Error { challenge: Some(challenge), ..Error::gateway(StatusCode::UNAUTHORIZED, code, message) }
+    Error { challenge: Some(challenge.into_boxed_str()), ..Error::gateway(StatusCode::UNAUTHORIZED, code, message) }
 }
 
 /// No token.

@@ -213,7 +213,7 @@ impl From<Error> for Answer {
     fn from(error: Error) -> Self {
         let body = Some(error.body());
         let retry = error.retry_after.map(|seconds| (RETRY_AFTER, seconds.to_string()));
-        let challenge = error.challenge.map(|challenge| (WWW_AUTHENTICATE, challenge));
+        let challenge = error.challenge.map(|challenge| (WWW_AUTHENTICATE, challenge.into_string()));
         Self { status: error.status, body, headers: challenge.into_iter().chain(retry).collect(), voice: error.voice }
     }
 }

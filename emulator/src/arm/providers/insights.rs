@@ -1,6 +1,7 @@
 //! Microsoft.Insights: diagnostic settings, and which categories resources have (`fixtures/logs/categories.json`).
 //! Source: Azure Monitor's documentation of diagnostic settings and supported log categories, shapes as recorded, error texts that
-//! users have reported; inferred ones say so. Only workspaces receive anything: other destinations are kept and shown.
+//! users have reported; inferred ones say so. Only workspaces receive anything: other destinations are kept and
+//! shown, and so are data collection rules, by which nothing is collected.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -60,6 +61,11 @@ fn categories(on: &ResourceId) -> Result<&'static Categories, Error> {
 
 impl Hooks for Insights {
     fn before_write(&self, request: &Request<'_>, write: &mut Write) -> Result<(), Error> {
+        match write.resource.resource_type.as_str() {
+            SETTING => {}
+            "Microsoft.Insights/dataCollectionRuleAssociations" => return association(request, &write.resource),
+            _ => return Ok(()),
+        }
         let on = &request.target.scope;
         let known = categories(on)?;
         let properties = &write.resource.properties;
@@ -88,6 +94,9 @@ impl Hooks for Insights {
     }
 
     fn after_write(&self, request: &Request<'_>, resource: &Resource) {
+        if resource.resource_type != SETTING {
+            return;
+        }
         let on = &request.target.scope;
         let workspace = resource.properties.get("workspaceId").and_then(Value::as_str);
         let (Some(workspace), Ok(known)) = (workspace, categories(on)) else {
@@ -110,6 +119,23 @@ impl Hooks for Insights {
 
     fn answer(&self, request: &Request<'_>) -> Option<Result<Answer, Error>> {
         (request.known.kind.name == "diagnosticSettingsCategories").then(|| category_list(request))
+    }
+}
+
+/// What an association names must exist (the code and text are inferred).
+fn association(request: &Request<'_>, association: &Resource) -> Result<(), Error> {
+    let named = ["dataCollectionRuleId", "dataCollectionEndpointId"].into_iter();
+    let mut ids = named.filter_map(|member| association.properties.get(member)?.as_str());
+    match ids.find(|id| request.world.arm.resource(&ResourceId::new(id)).is_none()) {
+        None if association.properties.keys().any(|member| member.starts_with("dataCollection")) => Ok(()),
+        None => {
+            let message = "The association needs 'dataCollectionRuleId' or 'dataCollectionEndpointId'.";
+            Err(Error::provider(StatusCode::BAD_REQUEST, "InvalidPayload", message))
+        }
+        Some(id) => {
+            let message = format!("The data collection rule or endpoint '{id}' was not found.");
+            Err(Error::provider(StatusCode::BAD_REQUEST, "InvalidAssociation", message))
+        }
     }
 }
 

@@ -22,7 +22,7 @@ const SUBNET: &str = "Microsoft.Network/virtualNetworks/subnets";
 
 /// An error of the provider.
 fn refused(code: &'static str, message: String) -> Error {
-    Error { details: Some(json!([])), ..Error::provider(StatusCode::BAD_REQUEST, code, message) }
+    Error { details: Some(Box::new(json!([]))), ..Error::provider(StatusCode::BAD_REQUEST, code, message) }
 }
 
 impl Hooks for Network {

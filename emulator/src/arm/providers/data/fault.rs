@@ -148,7 +148,7 @@ impl Faults<'_> {
         let status = own.and_then(|own| own.status).unwrap_or(status);
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
         let code = own.map_or(code, |own| own.code.as_str());
-        let details = self.shape.details.then(|| Value::Array(Vec::new()));
+        let details = self.shape.details.then(|| Box::new(Value::Array(Vec::new())));
         Error { voice: self.shape.voice.voice(), details, ..Error::provider(status, code, message) }
     }
 }

@@ -73,16 +73,13 @@ impl Scope<'_> {
         json!(filled)
     }
 
-    /// The value of one placeholder, with `|lower` applied.
+    /// The value of one placeholder, with `|lower` or, for a GUID without dashes, `|hex` applied.
     fn word(&self, word: &str) -> Value {
-        let (word, lower) = match word.split_once('|') {
-            Some((word, "lower")) => (word, true),
-            _ => (word, false),
-        };
-        let value = self.plain(word);
-        match value {
-            Value::String(text) if lower => json!(text.to_lowercase()),
-            other => other,
+        let (word, form) = word.split_once('|').unwrap_or((word, ""));
+        match (self.plain(word), form) {
+            (Value::String(text), "lower") => json!(text.to_lowercase()),
+            (Value::String(text), "hex") => json!(text.replace('-', "")),
+            (other, _) => other,
         }
     }
 
