@@ -107,9 +107,9 @@ step "sp: the role is there" az role assignment list --assignee "$PULLER" --scop
 step "sp: sign in as it" as puller az login --service-principal -u "$PULLER" -p "$PASSWORD" --tenant "$AZURE_TENANT_ID" --allow-no-subscriptions
   succeeds
   prints "servicePrincipal"
-step "sp: it may sign in at the registry" as puller az acr login -n directoryregistry --expose-token --query loginServer -o tsv
-  succeeds
-  prints "directoryregistry.azurecr.io"
+step "sp: to pull is not to see the resource" as puller az acr show -n directoryregistry -g directory
+  exits 1
+  prints "Microsoft.ContainerRegistry/registries/read"
 step "sp: create-for-rbac again under the same name" az ad sp create-for-rbac -n puller --query appId -o tsv
   succeeds
   prints "$PULLER"
