@@ -40,7 +40,7 @@ pub(super) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
     }
     match (name, request.target.is_item()) {
         ("registries", true) => registry::one(request),
-        ("registries", false) => Ok(registry::list(request)),
+        ("registries", false) => registry::list(request),
         ("registries/listCredentials", _) => actions::list_credentials(request),
         ("registries/regenerateCredential", _) => actions::regenerate_credential(request),
         ("registries/generateCredentials", _) => scope_maps::generate(request),

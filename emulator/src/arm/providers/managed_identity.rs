@@ -88,9 +88,8 @@ pub(super) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
     match (request.known.kind.name.as_str(), request.target.is_item()) {
         ("userAssignedIdentities", true) => identity(request),
         ("userAssignedIdentities", false) => {
-            let all = request.world.arm.resources_of_type(TYPE, &request.target.owner());
-            let values: Vec<Value> = all.iter().map(|resource| body(request, resource)).collect();
-            Ok(Answer::json(Voice::Provider, StatusCode::OK, json!({ "value": values })))
+            let page = request.page(TYPE, &request.target.owner(), |resource| body(request, resource))?;
+            Ok(Answer::json(Voice::Provider, StatusCode::OK, page))
         }
         ("userAssignedIdentities/federatedIdentityCredentials", item) => credentials::answer(request, item),
         ("userAssignedIdentities/listAssociatedResources", _) => associated::list(request),

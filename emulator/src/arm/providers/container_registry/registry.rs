@@ -30,10 +30,9 @@ pub(super) fn one(request: &Request<'_>) -> Result<Answer, Error> {
     }
 }
 
-pub(super) fn list(request: &Request<'_>) -> Answer {
-    let all = request.world.arm.resources_of_type(TYPE, &request.target.owner());
-    let values: Vec<Value> = all.iter().map(|resource| shown(request, resource, resource.state(request.now))).collect();
-    ok(json!({ "value": values }))
+pub(super) fn list(request: &Request<'_>) -> Result<Answer, Error> {
+    let row = |resource: &Resource| shown(request, resource, resource.state(request.now));
+    Ok(ok(request.page(TYPE, &request.target.owner(), row)?))
 }
 
 /// A registry as it is shown, with what follows from its regions and its private endpoints.

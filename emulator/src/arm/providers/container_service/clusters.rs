@@ -11,8 +11,8 @@ use super::super::super::store::{Group, Resource, SystemData};
 use super::body::{self, Facts};
 use super::identities::{self, ControlPlane, Kubelet};
 use super::{
-    access, addons, agent_pools, begin, errors, facts, lifecycle, lockdown, page, rules, schema, shown, states, validate,
-    versions, written,
+    access, addons, agent_pools, begin, errors, facts, lifecycle, lockdown, rules, schema, shown, states, validate, versions,
+    written,
 };
 use crate::kernel::ids::HEX;
 use crate::kernel::resource_id::ResourceId;
@@ -243,8 +243,8 @@ pub(super) fn get(request: &Request<'_>) -> Result<Answer, Error> {
 
 /// The clusters of a subscription or a group.
 pub(super) fn list(request: &Request<'_>) -> Result<Answer, Error> {
-    let found = request.world.arm.resources_of_type(KIND, &request.target.scope);
-    Ok(page(found.iter().map(|resource| shown(request, resource)).collect()))
+    let page = request.page(KIND, &request.target.scope, |resource| shown(request, resource))?;
+    Ok(Answer::json(Voice::Cluster, StatusCode::OK, page))
 }
 
 /// Replaces the tags, all that a PATCH can change.

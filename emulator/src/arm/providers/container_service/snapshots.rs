@@ -8,7 +8,7 @@ use super::super::super::catalog::normal_location;
 use super::super::super::error::{self, Error, Voice};
 use super::super::super::headers::Answer;
 use super::super::super::store::{Resource, SystemData};
-use super::{agent_pools, errors, page};
+use super::{agent_pools, errors};
 use crate::kernel::clock::rfc3339_ticks;
 use crate::kernel::resource_id::ResourceId;
 
@@ -16,8 +16,8 @@ use crate::kernel::resource_id::ResourceId;
 pub(super) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
     let arm = &request.world.arm;
     if !request.target.is_item() {
-        let found = arm.resources_of_type(&request.known.full_type(), &request.target.scope);
-        return Ok(page(found.iter().map(|resource| render(resource)).collect()));
+        let page = request.page(&request.known.full_type(), &request.target.scope, render)?;
+        return Ok(Answer::json(Voice::Cluster, StatusCode::OK, page));
     }
     let id = request.canonical_id("resourceGroups");
     let existing = arm.resource(&id);

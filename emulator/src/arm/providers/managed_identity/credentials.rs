@@ -33,9 +33,7 @@ pub(super) fn answer(request: &Request<'_>, item: bool) -> Result<Answer, Error>
     let identity = arm.resource(&parent).ok_or_else(|| error::resource_not_found(&parent))?;
     let kind = request.known.full_type();
     if !item {
-        let all = arm.resources_of_type(&kind, &parent);
-        let values: Vec<Value> = all.iter().map(|resource| body(resource)).collect();
-        return Ok(Answer::json(Voice::Provider, StatusCode::OK, json!({ "value": values })));
+        return Ok(Answer::json(Voice::Provider, StatusCode::OK, request.page(&kind, &parent, body)?));
     }
     match (request.method, arm.resource(&id)) {
         (&Method::PUT, existing) => put(request, &identity, id, existing.as_deref()),
