@@ -97,6 +97,11 @@ step "network: a cluster in it" az aks create -n cluster -g group --generate-ssh
   --vnet-subnet-id "$SUBNET" --service-cidr 10.20.0.0/16 --dns-service-ip 10.20.0.10 --query "agentPoolProfiles[0].vnetSubnetId" -o tsv
   succeeds
   prints "$SUBNET"
+step "network: a cluster's logs to the workspace" az aks enable-addons -n cluster -g group --addons monitoring \
+  --workspace-resource-id "/subscriptions/$AZURE_SUBSCRIPTION_ID/resourceGroups/group/providers/Microsoft.OperationalInsights/workspaces/workspace" \
+  --query addonProfiles.omsagent.enabled -o tsv
+  succeeds
+  matches '^true$'
 step "network: a subnet that is not there" az aks create -n other -g group --generate-ssh-keys --vnet-subnet-id "${SUBNET}x"
   fails
   matches 'nodesx|ubnet'
