@@ -57,6 +57,22 @@ step "diagnostics: a category that is none" az monitor diagnostic-settings creat
   --logs '[{"category": "NoSuchEvents", "enabled": true}]'
   fails
   prints "NoSuchEvents"
+step "diagnostics: the workspace's id for queries" az monitor log-analytics workspace show "${W[@]}" --query customerId -o tsv
+  succeeds
+CUSTOMER=$output
+step "diagnostics: a sign-in" az acr login -n diagnosticsregistry --expose-token --query loginServer -o tsv
+  succeeds
+step "diagnostics: the sign-in can be asked for" az rest --method post --resource https://api.loganalytics.io \
+  --url "https://api.loganalytics.io/v1/workspaces/$CUSTOMER/query" \
+  --body '{"query": "ContainerRegistryLoginEvents | where OperationName == \"Login\" | summarize count() by LoginServer, ResultDescription"}' \
+  --query "tables[0].rows[0]" -o tsv
+  succeeds
+  matches '^diagnosticsregistry.azurecr.io$'
+  matches '^200$'
+step "diagnostics: a query that is none" az rest --method post --resource https://api.loganalytics.io \
+  --url "https://api.loganalytics.io/v1/workspaces/$CUSTOMER/query" --body '{"query": "ContainerRegistryLoginEvents | wher x"}'
+  fails
+  prints "SYN0002"
 step "diagnostics: delete" az monitor diagnostic-settings delete "${D[@]}"
   succeeds
   prints_not ERROR
