@@ -28,6 +28,9 @@ pub use principal::{
 pub use relations::Relation;
 pub use sign_in::{Code, Device, DeviceState, SignIns};
 
+/// The ends of relations.
+type Pairs = Vec<(Uuid, Uuid)>;
+
 /// The directory of the tenant.
 #[derive(Debug)]
 pub struct Store {
@@ -97,7 +100,8 @@ impl Store {
         self.detach(object_id).map(|(principal, _, _)| principal)
     }
 
-    fn detach(&self, object_id: Uuid) -> Option<(Arc<Principal>, Vec<(Uuid, Uuid)>, Vec<(Uuid, Uuid)>)> {
+    /// An object, with the memberships and the ownerships that it had.
+    fn detach(&self, object_id: Uuid) -> Option<(Arc<Principal>, Pairs, Pairs)> {
         let (_, principal) = self.principals.remove(&object_id)?;
         match &principal.kind {
             Kind::ServicePrincipal(service_principal) => {

@@ -203,7 +203,7 @@ fn refresh(world: &World, client: &Client, form: &Form, version: Version) -> Res
     let shown = user_tokens::read_refresh_token(world, field(form, "refresh_token")?).ok_or_else(Error::malformed_grant)?;
     let proof = client.prove_for_user(world, !shown.confidential)?;
     let same = shown.client_id.eq_ignore_ascii_case(&client.id);
-    if !same && !(shown.family && client.family) {
+    if !(same || shown.family && client.family) {
         return Err(Error::refresh_of_another());
     }
     let principal = world.directory.principal(shown.user).ok_or_else(Error::malformed_grant)?;

@@ -51,12 +51,21 @@ fn answer(status: StatusCode, body: &Value) -> Response {
     (status, headers, body.to_string()).into_response()
 }
 
-fn refusal(error: &str, description: &str) -> Response {
-    answer(StatusCode::BAD_REQUEST, &json!({ "error": error, "error_description": description }))
+/// An answer that says no.
+struct Refusal(Value);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        answer(StatusCode::BAD_REQUEST, &self.0)
+    }
+}
+
+fn refusal(error: &str, description: &str) -> Refusal {
+    Refusal(json!({ "error": error, "error_description": description }))
 }
 
 /// What every request must have; judged before the query, since clients find out by exactly this whether there is a service.
-fn admitted(headers: &HeaderMap) -> Result<(), Response> {
+fn admitted(headers: &HeaderMap) -> Result<(), Refusal> {
     if headers.get("metadata").is_none_or(|value| !value.as_bytes().eq_ignore_ascii_case(b"true")) {
         return Err(refusal("invalid_request", "Required metadata header not specified"));
     }
@@ -71,12 +80,12 @@ fn said<'a>(query: &'a Parameters, names: &[&str]) -> Option<&'a str> {
     names.iter().find_map(|name| query.get(*name)).map(String::as_str).filter(|value| !value.is_empty())
 }
 
-fn versioned(query: &Parameters) -> Result<(), Response> {
+fn versioned(query: &Parameters) -> Result<(), Refusal> {
     if said(query, &["api-version"]).is_some() {
         return Ok(());
     }
     let error = "Bad request. api-version was not specified in the request. For more information refer to aka.ms/azureimds";
-    Err(answer(StatusCode::BAD_REQUEST, &json!({ "error": error, "newest-versions": VERSIONS })))
+    Err(Refusal(json!({ "error": error, "newest-versions": VERSIONS })))
 }
 
 async fn identity_token(
@@ -84,17 +93,16 @@ async fn identity_token(
     Query(query): Query<Parameters>,
     headers: HeaderMap,
 ) -> Response {
-    token_answer(&world, &query, &headers).unwrap_or_else(|refusal| refusal)
+    token_answer(&world, &query, &headers).unwrap_or_else(Refusal::into_response)
 }
 
-fn token_answer(world: &World, query: &Parameters, headers: &HeaderMap) -> Result<Response, Response> {
+fn token_answer(world: &World, query: &Parameters, headers: &HeaderMap) -> Result<Response, Refusal> {
     admitted(headers)?;
     versioned(query)?;
     let resource =
         said(query, &["resource"]).ok_or_else(|| refusal("invalid_request", "Required query variable 'resource' is missing"))?;
     let identity = select(world, query, &["client_id"]).map_err(|fault| refusal("invalid_request", fault.imds()))?;
-    resources::resolve(world, resource)
-        .map_err(|error| answer(StatusCode::BAD_REQUEST, &error.body(&Trace::new(world, headers))))?;
+    resources::resolve(world, resource).map_err(|error| Refusal(error.body(&Trace::new(world, headers))))?;
     let given = given(world, &identity, resource);
     let (now, lifetime) = (world.clock.now(), Proof::ManagedIdentity.lifetime_seconds());
     let expires = given.made.as_second() + lifetime;
@@ -199,7 +207,7 @@ async fn instance(
     headers: HeaderMap,
 ) -> Response {
     if let Err(refusal) = admitted(&headers).and_then(|()| versioned(&query)) {
-        return refusal;
+        return refusal.into_response();
     }
     let Machine::Resource(id) = world.imds.machine() else {
         let message = "azlet knows no machine: choose one with POST /_azlet/machine {\"resource\": \"<ARM id>\"}";
