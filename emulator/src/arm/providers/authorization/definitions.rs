@@ -129,7 +129,7 @@ pub(super) fn parts(filter: &str) -> Vec<&str> {
     let lower = filter.to_ascii_lowercase();
     for (position, _) in lower.match_indices(" and ") {
         let quotes = filter[begin..position].matches('\'').count();
-        if position >= begin && quotes % 2 == 0 {
+        if quotes.is_multiple_of(2) {
             found.push(filter[begin..position].trim());
             begin = position + " and ".len();
         }
