@@ -10,15 +10,15 @@ use super::template::Scope;
 use crate::kernel::clock::rfc3339_ticks_offset;
 use crate::world::World;
 
-/// The members of an answer, unless the description names them.
-const USUAL: [&str; 7] = ["id", "name", "type", "location", "tags", "etag", "properties"];
+/// What answers begin with, unless the description names its members; those that have rules come behind.
+const USUAL: [&str; 6] = ["id", "name", "type", "location", "tags", "etag"];
 
 /// The body of a resource.
 pub(super) fn body(shape: &Shape, scope: &Scope<'_>, resource: &Resource) -> Value {
     let mut body = Map::new();
     let usual: Vec<String>;
     let order = if shape.body.is_empty() {
-        usual = USUAL.iter().map(|name| (*name).to_owned()).collect();
+        usual = USUAL.iter().map(|name| (*name).to_owned()).chain(shape.members.keys().cloned()).collect();
         &usual
     } else {
         &shape.body
