@@ -104,9 +104,6 @@ step "provider: register" az provider register -n Microsoft.ContainerRegistry --
 step "provider: one that is not there" az provider show -n Microsoft.Nothing
   exits 3
   prints "InvalidResourceNamespace"
-step "provider: the operations of one" az provider operation show --namespace Microsoft.ContainerRegistry --query name -o tsv
-  succeeds
-  matches '^Microsoft.ContainerRegistry$'
 
 step "resource: create one of any kind" az resource create -g first -n groupsregistry --resource-type Microsoft.ContainerRegistry/registries \
   --is-full-object --properties '{"location": "eastus", "sku": {"name": "Standard"}, "properties": {}}' --query properties.loginServer -o tsv
