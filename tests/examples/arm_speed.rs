@@ -14,9 +14,10 @@ use azlet_tests::{Azlet, SUBSCRIPTION, resource_id};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 const HOST: &str = "management.azure.com";
 const IDENTITY: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
@@ -59,21 +60,24 @@ impl Talk {
 /// What is measured, and how it is reached.
 struct Server {
     port: u16,
-    tls: Option<TlsConnector>,
+    tls: TlsConnector,
+    /// Whether the way leads through the emulator's proxy.
+    tunnel: bool,
 }
 
 impl Server {
     async fn connect(&self) -> Talk {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.expect("a connection");
         stream.set_nodelay(true).expect("an option");
-        let Some(tls) = &self.tls else { return Talk { stream: Box::new(stream), held: Vec::new() } };
-        let tunnel = format!("CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n\r\n");
-        stream.write_all(tunnel.as_bytes()).await.expect("a request");
-        let mut answer = [0; 512];
-        let read = stream.read(&mut answer).await.expect("an answer");
-        assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer[..read]));
+        if self.tunnel {
+            let connect = format!("CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n\r\n");
+            stream.write_all(connect.as_bytes()).await.expect("a request");
+            let mut answer = [0; 512];
+            let read = stream.read(&mut answer).await.expect("an answer");
+            assert!(answer[..read].starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer[..read]));
+        }
         let name = ServerName::try_from(HOST).expect("a name");
-        Talk { stream: Box::new(tls.connect(name, stream).await.expect("TLS")), held: Vec::new() }
+        Talk { stream: Box::new(self.tls.connect(name, stream).await.expect("TLS")), held: Vec::new() }
     }
 
     /// Requests in a second, over a few connections at once; the best of several rounds, since a machine can only be too slow.
@@ -125,7 +129,33 @@ fn now() -> std::time::Instant {
     std::time::Instant::now()
 }
 
-/// A handler that does nothing but answer with this head and body.
+/// TLS in front of a handler, as the emulator has it.
+struct TlsListener {
+    tcp: TcpListener,
+    tls: TlsAcceptor,
+}
+
+impl axum::serve::Listener for TlsListener {
+    type Io = tokio_rustls::server::TlsStream<TcpStream>;
+    type Addr = std::net::SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let Ok((stream, peer)) = self.tcp.accept().await else { continue };
+            if stream.set_nodelay(true).is_ok()
+                && let Ok(stream) = self.tls.accept(stream).await
+            {
+                return (stream, peer);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.tcp.local_addr()
+    }
+}
+
+/// A handler that does nothing but answer with this head and body, behind TLS.
 async fn bare(head: &str, body: Vec<u8>) -> Server {
     let mut headers = axum::http::HeaderMap::new();
     for line in head.lines().skip(1) {
@@ -140,10 +170,22 @@ async fn bare(head: &str, body: Vec<u8>) -> Server {
         let answer = (headers.clone(), body.clone());
         async move { answer }
     });
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let port = listener.local_addr().expect("an address").port();
+    let certified = rcgen::generate_simple_self_signed([HOST.to_owned()]).expect("a certificate");
+    let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).expect("a key");
+    let chain = vec![certified.cert.der().clone()];
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).expect("a configuration");
+    let tcp = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = tcp.local_addr().expect("an address").port();
+    let listener = TlsListener { tcp, tls: TlsAcceptor::from(Arc::new(config)) };
     tokio::spawn(async move { axum::serve(listener, router).await });
-    Server { port, tls: None }
+    Server { port, tls: trusting(certified.cert.der().clone()), tunnel: false }
+}
+
+/// A client's side of TLS that trusts one certificate.
+fn trusting(certificate: CertificateDer<'static>) -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate).expect("a root");
+    TlsConnector::from(Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()))
 }
 
 fn plant(azlet: &Azlet, from: usize, to: usize) {
@@ -169,11 +211,8 @@ async fn main() {
     let group = azlet_tests::arm(&format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg"), "2024-11-01");
     owner.put(&group, &json!({ "location": "westus2" })).await;
     let certificate = CertificateDer::from_pem_slice(azlet.world().ca_pem.as_bytes()).expect("a certificate");
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate).expect("a root");
-    let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     let port = azlet.endpoint().rsplit(':').next().and_then(|port| port.trim_end_matches('/').parse().ok()).expect("a port");
-    let arm = Server { port, tls: Some(TlsConnector::from(Arc::new(tls))) };
+    let arm = Server { port, tls: trusting(certificate), tunnel: true };
     let get = |path: &str, version: &str| {
         let separator = if path.contains('?') { '&' } else { '?' };
         format!("GET {path}{separator}api-version={version} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {token}\r\n\r\n")

@@ -95,7 +95,7 @@ async fn a_move_that_cannot_be_is_refused() {
     }
     let lock = arm(&format!("{target}/providers/Microsoft.Authorization/locks/frozen"), "2016-09-01");
     owner.put(&lock, &json!({ "properties": { "level": "ReadOnly" } })).await;
-    let locked = owner.post(&action("moveResources"), &body(&[registry.clone()], &target)).await;
+    let locked = owner.post(&action("moveResources"), &body(std::slice::from_ref(&registry), &target)).await;
     assert_eq!((locked.status(), locked.error_code().as_str()), (409, "ScopeLocked"));
 }
 

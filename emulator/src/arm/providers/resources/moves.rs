@@ -30,7 +30,7 @@ struct Move {
 /// `moveResources`: 202, and 204 at the end.
 pub(super) fn go(request: &Request<'_>) -> Result<Answer, Error> {
     let plan = asked(request)?;
-    if let Some(kind) = plan.resources.iter().find_map(|id| immovable(id)) {
+    if let Some(kind) = plan.resources.iter().find_map(immovable) {
         return Err(not_supported(&kind));
     }
     if let Some(taken) = plan.resources.iter().map(|id| plan.new_id(id)).find(|id| request.world.arm.resource(id).is_some()) {
