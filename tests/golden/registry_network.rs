@@ -60,3 +60,67 @@ async fn a_lock_on_the_resource_does_not_stop_the_data_plane() {
         assert_eq!(owner.patch(&url(""), &json!({ "tags": { "a": "b" } })).await.error_code(), "ScopeLocked");
     }
 }
+
+#[tokio::test]
+async fn endpoints_of_a_region_are_names_of_the_registry_while_it_has_them() {
+    let (azlet, owner) = Azlet::with_group().await;
+    let registry = arm(&resource_id("rg", "Microsoft.ContainerRegistry/registries/reg01"), "2026-09-01-preview");
+    owner
+        .put(
+            &registry,
+            &json!({ "location": "westus", "sku": { "name": "Premium" }, "properties": { "regionalEndpoints": "Enabled" } }),
+        )
+        .await;
+    let reach = async |host: &str| match azlet.client().get(format!("https://{host}/v2/")).send().await {
+        Ok(answer) => answer.status().as_u16().to_string(),
+        Err(_) => "no such host".into(),
+    };
+    let mut lines = vec![
+        format!("regional, in its region: {}", reach("reg01.westus.geo.azurecr.io").await),
+        format!("regional, elsewhere: {}", reach("reg01.eastus.geo.azurecr.io").await),
+        format!("data, off: {}", reach("reg01.westus.data.azurecr.io").await),
+    ];
+    owner.put(&url("/replications/eastus"), &json!({ "location": "eastus" })).await;
+    owner.patch(&registry, &json!({ "properties": { "dataEndpointEnabled": true, "regionalEndpoints": "Disabled" } })).await;
+    lines.push(format!("data, in the other region: {}", reach("reg01.eastus.data.azurecr.io").await));
+    lines.push(format!("regional, off: {}", reach("reg01.westus.geo.azurecr.io").await));
+    insta::assert_snapshot!("regional_hosts", lines.join("\n"));
+}
+
+#[tokio::test]
+async fn a_cache_rule_fills_a_repository_when_it_is_pulled() {
+    let (azlet, owner) = Azlet::with_group().await;
+    owner.put(&url(""), &json!({ "location": "westus", "sku": { "name": "Basic" } })).await;
+    let rule = |from: &str, to: &str| json!({ "properties": { "sourceRepository": from, "targetRepository": to } });
+    owner.put(&url("/cacheRules/hub-all"), &rule("docker.io/library/*", "hub/*")).await;
+    let puller = azlet.registry_actor(HOST, "owner", "repository:hub/nginx:pull,metadata_read").await;
+    assert_eq!(puller.get(&format!("https://{HOST}/acr/v1/hub/nginx")).await.status(), 404, "nothing is there yet");
+    let pulled = puller.get(&format!("https://{HOST}/v2/hub/nginx/manifests/latest")).await;
+    assert_eq!(pulled.status(), 200, "{}", pulled.golden());
+    assert_eq!(puller.get(&format!("https://{HOST}/acr/v1/hub/nginx")).await.json()["tagCount"], 1);
+    assert_eq!(puller.get(&format!("https://{HOST}/v2/hub/nginx/manifests/none")).await.error_code(), "MANIFEST_UNKNOWN");
+    owner.delete(&url("/cacheRules/hub-all")).await;
+    let other = azlet.registry_actor(HOST, "owner", "repository:hub/hello-world:pull").await;
+    assert_eq!(other.get(&format!("https://{HOST}/v2/hub/hello-world/manifests/latest")).await.status(), 404, "without a rule");
+}
+
+#[tokio::test]
+async fn an_import_from_a_closed_registry_depends_on_its_bypass() {
+    let (_azlet, owner) = Azlet::with_group().await;
+    owner.put(&url(""), &json!({ "location": "westus", "sku": { "name": "Premium" } })).await;
+    let into = arm(&resource_id("rg", "Microsoft.ContainerRegistry/registries/reg02"), "2025-11-01");
+    owner.put(&into, &json!({ "location": "westus", "sku": { "name": "Basic" } })).await;
+    let source =
+        json!({ "source": { "registryUri": "docker.io", "sourceImage": "library/nginx:latest" }, "targetTags": ["a:v1"] });
+    owner.post(&url("/importImage"), &source).await;
+    let from = resource_id("rg", "Microsoft.ContainerRegistry/registries/reg01");
+    let copy = json!({ "source": { "resourceId": from, "sourceImage": "a:v1" }, "targetTags": ["a:v1"], "mode": "Force" });
+    let target = into.replace("reg02?", "reg02/importImage?");
+    let import = async |properties: Value| {
+        owner.patch(&url(""), &json!({ "properties": properties })).await;
+        let started = owner.post(&target, &copy).await;
+        owner.follow(&started).await
+    };
+    assert_eq!(import(json!({ "publicNetworkAccess": "Disabled" })).await.status(), 200, "importing is a trusted service");
+    insta::assert_snapshot!("import_closed", import(json!({ "networkRuleBypassOptions": "None" })).await.golden());
+}

@@ -107,8 +107,17 @@ fn source_registry(world: &World, caller: &Caller, source: &ImportSource) -> Res
             let registry = world.acr.by_id(id).ok_or_else(|| {
                 ("ResourceNotFound", format!("The source registry {id} was not found. Check registryResourceId."))
             })?;
-            let allowed = rights::may_pull(world, &registry, caller, repository_of(&source.image));
-            if allowed { Ok(registry) } else { Err(("Unauthorized", format!("Access to {} denied.", registry.login_server))) }
+            if !rights::may_pull(world, &registry, caller, repository_of(&source.image)) {
+                return Err(("Unauthorized", format!("Access to {} denied.", registry.login_server)));
+            }
+            let settings = registry.settings.read();
+            let closed = !settings.public_network_access || settings.allowed.is_some();
+            // Importing is one of the services that a registry may let past its network rules.
+            if closed && !settings.bypass_azure_services {
+                return Err(("Forbidden", closed_source()));
+            }
+            drop(settings);
+            Ok(registry)
         }
         ImportRegistry::Uri { host, credentials } => by_uri(world, host, credentials.as_ref()),
     }
@@ -132,9 +141,49 @@ fn by_uri(world: &World, host: &str, credentials: Option<&BasicCredential>) -> R
             ),
         ));
     };
+    {
+        let settings = registry.settings.read();
+        if !settings.public_network_access || settings.allowed.is_some() {
+            return Err(("Forbidden", closed_source()));
+        }
+    }
     auth::authenticate_basic(world, &registry, credentials)
         .map_err(|error| ("Unauthorized", format!("Invalid message Unauthorized Unauthorized {}", error.body().trim_end())))?;
     Ok(registry)
+}
+
+/// What is reported of a source that its network rules close (the code is inferred).
+fn closed_source() -> String {
+    "Invalid message Forbidden Forbidden \
+     {\"errors\":[{\"code\":\"DENIED\",\"message\":\"requested access to the resource is denied\"}]}"
+        .into()
+}
+
+/// Fills a repository by the registry's cache rules, as a pull of what is not there yet does: a rule without a wildcard wins,
+/// and nothing happens where there is neither a rule nor such an image.
+/// Source: Azure Container Registry documentation ("Artifact cache"). That a tag is not looked up anew is inferred.
+pub fn fill_cache(world: &World, registry: &Registry, repository: &str, reference: &str) {
+    let mut rules = registry.cache_rules.read().clone();
+    rules.sort_by_key(|(_, to)| (to.ends_with('*'), std::cmp::Reverse(to.len())));
+    let from = rules.iter().find_map(|(from, to)| match to.strip_suffix('*') {
+        Some(beginning) => Some(format!("{}{}", from.trim_end_matches('*'), repository.strip_prefix(beginning)?)),
+        None => (to == repository).then(|| from.clone()),
+    });
+    let Some(from) = from else { return };
+    let held = |held: &Repository| {
+        let digest = Digest::parse(reference).or_else(|| held.tags.get(reference).map(|tag| tag.digest.clone()));
+        digest.is_some_and(|digest| held.manifests.contains_key(&digest))
+    };
+    if registry.repositories.read().get(repository).is_some_and(held) {
+        return;
+    }
+    let Some((host, name)) = from.split_once('/') else { return };
+    let Some(source) = world.acr.public_registry(host).filter(|_| route::is_repository(name)) else { return };
+    let Ok(image) = Image::collect(&source, name, reference) else { return };
+    let now = world.clock.now();
+    let mut repositories = registry.repositories.write();
+    let target = repositories.entry(repository.to_owned()).or_insert_with(|| Repository::new(now));
+    image.put(target, route::is_tag(reference).then_some(reference), now);
 }
 
 /// `repo:tag` or `repo@digest` in two; the tag may be left out.

@@ -15,7 +15,7 @@ use super::auth::{self, ExchangeRequest, Shown};
 use super::error::Error;
 use super::scope::Scope;
 use super::store::Registry;
-use super::{blobs, manifests, route};
+use super::{blobs, import, manifests, route};
 use crate::entra::token::Proof;
 use crate::world::World;
 
@@ -236,6 +236,7 @@ fn fetch(world: &World, registry: &Arc<Registry>, reference: &Reference, attempt
         // Docker Hub does not tell a missing repository from a private one.
         return Err(denied());
     }
+    import::fill_cache(world, registry, &reference.repository, reference.object());
     let read = |object: &str| manifests::read(&granted, &reference.repository, object, &[]);
     let top = read(reference.object()).map_err(|error| {
         tell(&done, error.status.as_u16());

@@ -18,7 +18,7 @@ use super::route::{NoRoute, Route};
 use super::scope::Scope;
 use super::uploads::{Named, Progress};
 use super::wire::{self, Answer, Call};
-use super::{audit, catalog, manifests, metadata, notify, referrers, sign_in, tags, uploads};
+use super::{audit, catalog, import, manifests, metadata, notify, referrers, sign_in, tags, uploads};
 use crate::front::conn::Conn;
 use crate::world::World;
 
@@ -267,6 +267,7 @@ fn named<'a>(call: &'a Call, repository: &'a str, id: &'a str) -> Named<'a> {
 }
 
 fn get_manifest(call: &Call, granted: &Granted, name: &str, reference: &str) -> Result<Answer, Error> {
+    import::fill_cache(&call.world, &call.registry, name, reference);
     let document = manifests::read(granted, name, reference, &call.accept())?;
     let digest = document.digest.as_str();
     let etag = format!("\"{digest}\"");

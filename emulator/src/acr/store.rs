@@ -62,6 +62,12 @@ pub struct Settings {
     pub allowed: Option<Vec<AddressRange>>,
     /// Whether Azure's own services reach it past these rules.
     pub bypass_azure_services: bool,
+    /// Whether it has endpoints for its data in each of its regions.
+    pub data_endpoints: bool,
+    /// Whether it has endpoints in each of its regions.
+    pub regional_endpoints: bool,
+    /// Its regions.
+    pub regions: Vec<String>,
 }
 
 /// IPv4 addresses that begin alike.
@@ -111,6 +117,9 @@ impl Default for Settings {
             public_network_access: true,
             allowed: None,
             bypass_azure_services: true,
+            data_endpoints: false,
+            regional_endpoints: false,
+            regions: Vec::new(),
         }
     }
 }
@@ -132,6 +141,8 @@ pub struct Registry {
     pub token_users: RwLock<BTreeMap<String, Arc<TokenUser>>>,
     /// Its webhooks.
     pub webhooks: RwLock<Vec<Arc<Webhook>>>,
+    /// Which repositories are filled from elsewhere: from, to; both may end in `*`.
+    pub cache_rules: RwLock<Vec<(String, String)>>,
     /// The `rid` of its tokens.
     pub(super) registry_id: Uuid,
     /// A public registry: everyone may read, nobody may write.
@@ -248,9 +259,25 @@ impl Store {
         registry
     }
 
-    /// A registry by its host, in any case.
+    /// A registry by its host, in any case: its login server, or one of its endpoints in a region.
     pub fn by_login_server(&self, host: &str) -> Option<Arc<Registry>> {
-        self.registries.get(&host.to_ascii_lowercase()).map(|entry| entry.clone())
+        let host = host.to_ascii_lowercase();
+        self.registries.get(&host).map(|entry| entry.clone()).or_else(|| self.by_endpoint(&host))
+    }
+
+    /// `{name}.{region}.data.azurecr.io` and `{name}.{region}.geo.azurecr.io`, where the registry has them.
+    fn by_endpoint(&self, host: &str) -> Option<Arc<Registry>> {
+        let (rest, geo) = match host.strip_suffix(".geo.azurecr.io") {
+            Some(rest) => (rest, true),
+            None => (host.strip_suffix(".data.azurecr.io")?, false),
+        };
+        let (name, region) = rest.split_once('.')?;
+        let registry = self.registries.get(&format!("{name}.azurecr.io"))?.clone();
+        let settings = registry.settings.read();
+        let on = if geo { settings.regional_endpoints } else { settings.data_endpoints };
+        let there = on && settings.regions.iter().any(|known| known == region);
+        drop(settings);
+        there.then_some(registry)
     }
 
     /// A registry by its ARM id.
@@ -285,6 +312,9 @@ impl Store {
         new.registry_id = old.registry_id;
         *new.repositories.get_mut() = std::mem::take(&mut *old.repositories.write());
         *new.uploads.get_mut() = std::mem::take(&mut *old.uploads.lock());
+        *new.token_users.get_mut() = std::mem::take(&mut *old.token_users.write());
+        *new.webhooks.get_mut() = std::mem::take(&mut *old.webhooks.write());
+        *new.cache_rules.get_mut() = std::mem::take(&mut *old.cache_rules.write());
         self.login_servers.remove(from.key());
         self.login_servers.insert(to.key().to_owned(), new.login_server.clone());
         self.registries.insert(new.login_server.clone(), Arc::new(new));
@@ -320,6 +350,7 @@ impl Registry {
             settings: RwLock::new(settings),
             token_users: RwLock::default(),
             webhooks: RwLock::default(),
+            cache_rules: RwLock::default(),
             registry_id,
             public: false,
             repositories: RwLock::default(),

@@ -1,6 +1,7 @@
 //! Cache rules and credential sets: which repositories come from where, and with what to sign in there.
 //! Source: the provider's specification (2023-01-01-preview and later), recorded answers, and Azure Container Registry's
-//! documentation ("Artifact cache"). azlet has no key vaults, so that credentials are never healthy; the errors are inferred.
+//! documentation ("Artifact cache"). azlet has no key vaults, so that credentials are never healthy, and no network: what is filled
+//! comes from the public images of the seed. The errors are inferred.
 
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -13,7 +14,7 @@ use super::sku;
 use crate::acr::route::is_repository;
 
 pub(super) const CACHE_RULES: Child =
-    Child { ..Child::plain("cacheRules", "cacherules", [Reply::Begun, Reply::Begun, Reply::Begun], make_rule) };
+    Child { changed, ..Child::plain("cacheRules", "cacherules", [Reply::Begun, Reply::Begun, Reply::Begun], make_rule) };
 
 pub(super) const CREDENTIAL_SETS: Child = Child {
     identity: true,
@@ -87,6 +88,14 @@ fn make_rule(change: &Change<'_>) -> Result<Map<String, Value>, Error> {
     }
     keep_creation(change, &mut properties);
     Ok(properties)
+}
+
+/// Tells the data plane which repositories it fills from where.
+fn changed(change: &Change<'_>) {
+    let text = |rule: &Resource, key: &str| rule.properties.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let rules = change.siblings("cacheRules");
+    let rules = rules.iter().map(|rule| (text(rule, "sourceRepository"), text(rule, "targetRepository")));
+    *change.registry.cache_rules.write() = rules.collect();
 }
 
 fn make_set(change: &Change<'_>) -> Result<Map<String, Value>, Error> {

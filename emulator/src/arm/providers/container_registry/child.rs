@@ -105,6 +105,7 @@ impl<'a> Change<'a> {
         let missing = || parent_missing(request, &id);
         let parent = request.world.arm.resource(&id).ok_or_else(missing)?;
         let registry = request.world.acr.by_id(&id).ok_or_else(missing)?;
+        sweep(request, &id);
         let child = request.target.names.len() > 1;
         let old = child.then(|| request.world.arm.resource(&request.target.owner())).flatten();
         Ok(Self { request, parent, registry, old })
@@ -196,6 +197,22 @@ impl<'a> Change<'a> {
         let message =
             format!("The limit of {most} {kind} of the SKU {} is reached for the registry {}.", self.sku(), self.registry.name);
         Err(Error::registry(StatusCode::BAD_REQUEST, "QuotaExceeded", message))
+    }
+}
+
+/// How long an agent pool is seen going (inferred: its machines take a while; the command line asks for it after the deletion).
+const POOL_GOES: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
+const GOING: &str = "Deleting";
+
+/// Takes away the agent pools whose deletion is over.
+fn sweep(request: &Request<'_>, registry: &ResourceId) {
+    if !request.known.kind.name.starts_with("registries/agentPools") {
+        return;
+    }
+    for pool in request.world.arm.resources_of_type(&format!("{}/agentPools", super::TYPE), registry) {
+        if pool.changing == GOING && request.now >= pool.settled_at {
+            request.world.arm.remove_resource(&pool.id);
+        }
     }
 }
 
@@ -327,7 +344,12 @@ fn delete(change: &Change<'_>, child: &Child) -> Result<Answer, Error> {
         return Ok(Answer::empty(Voice::Registry, StatusCode::NO_CONTENT));
     };
     (child.may_go)(change, &old)?;
-    super::super::remove(request.world, &old);
+    if child.kind == "agentPools" {
+        let settled_at = request.now.saturating_add(POOL_GOES).unwrap_or(request.now);
+        request.world.arm.put_resource(Resource { changing: GOING, settled_at, ..Resource::clone(&old) });
+    } else {
+        super::super::remove(request.world, &old);
+    }
     (child.changed)(change);
     if let Reply::Done(status) = child.replies[2] {
         return Ok(Answer::empty(Voice::Registry, StatusCode::from_u16(status).unwrap_or(StatusCode::OK)));

@@ -55,7 +55,7 @@ fn shown(request: &Request<'_>, resource: &Resource, state: &str) -> Value {
 }
 
 /// The regions of a registry, its own first.
-fn regions(world: &World, resource: &Resource) -> Vec<String> {
+pub(super) fn regions(world: &World, resource: &Resource) -> Vec<String> {
     let mut all: Vec<String> = resource.location.clone().into_iter().collect();
     for replication in world.arm.resources_of_type(&format!("{TYPE}/replications"), &resource.id) {
         all.extend(replication.location.clone().filter(|location| !all.contains(location)));
@@ -137,7 +137,7 @@ fn put(request: &Request<'_>, existing: Option<&Resource>) -> Result<Answer, Err
         ..Resource::new(id, TYPE, &request.caller, request.now)
     };
     let passwords = [new_password(world), new_password(world)];
-    let settings = settings(&resource, passwords);
+    let settings = settings(world, &resource, passwords);
     let location = resource.location.clone().unwrap_or_default();
     world.acr.create(resource.id.clone(), resource.name(), login_server, &location, settings);
     let resource = world.arm.put_resource(resource);
@@ -206,7 +206,7 @@ fn update(request: &Request<'_>, old: &Resource, sku: &str, mut properties: Valu
     };
     if let Some(registry) = request.world.acr.by_id(&resource.id) {
         let mut held = registry.settings.write();
-        *held = settings(&resource, held.admin_passwords.clone());
+        *held = settings(request.world, &resource, held.admin_passwords.clone());
     }
     let resource = request.world.arm.put_resource(resource);
     Ok(written(request, &resource, slow.then_some("Updating")))
@@ -285,7 +285,7 @@ fn identity(request: &Request<'_>, old: Option<&Resource>, properties: &Value) -
     Ok(identity)
 }
 
-fn settings(resource: &Resource, admin_passwords: [String; 2]) -> Settings {
+fn settings(world: &World, resource: &Resource, admin_passwords: [String; 2]) -> Settings {
     let properties = &resource.properties;
     let text = |key: &str| properties.get(key).and_then(Value::as_str).unwrap_or_default();
     let flag = |key: &str| properties.get(key).and_then(Value::as_bool).unwrap_or(false);
@@ -304,6 +304,9 @@ fn settings(resource: &Resource, admin_passwords: [String; 2]) -> Settings {
         public_network_access: text("publicNetworkAccess") != "Disabled",
         allowed: network.map(ranges),
         bypass_azure_services: text("networkRuleBypassOptions") != "None",
+        data_endpoints: flag("dataEndpointEnabled"),
+        regional_endpoints: text("regionalEndpoints") == "Enabled",
+        regions: regions(world, resource),
     }
 }
 

@@ -91,6 +91,7 @@ fn may_go(change: &Change<'_>, old: &Resource) -> Result<(), Error> {
 /// The first replication elsewhere brings one in the registry's own region along.
 fn changed(change: &Change<'_>) {
     let request = change.request;
+    change.registry.settings.write().regions = super::registry::regions(request.world, &change.parent);
     let Some(home) = change.parent.location.clone() else { return };
     let id = change.parent.id.join(&format!("replications/{home}"));
     if change.siblings("replications").is_empty() || request.world.arm.resource(&id).is_some() {

@@ -157,8 +157,12 @@ fn credentials(change: &Change<'_>, before: Option<Value>) -> Result<Value, Erro
 
 /// The scope map of this registry with this id, as a resource.
 fn map_of(change: &Change<'_>, id: &ResourceId) -> Option<Arc<Resource>> {
-    let built_in = system_maps(change).into_iter().find(|map| map.id == *id).map(Arc::new);
-    built_in.or_else(|| change.siblings("scopeMaps").into_iter().find(|map| map.id == *id))
+    // The registry's name and the map's: a registry that was moved to another group keeps its maps.
+    let tail = |id: &ResourceId| id.key().rsplitn(4, '/').take(3).map(str::to_owned).collect::<Vec<_>>();
+    let wanted = tail(id);
+    let same = |map: &Resource| tail(&map.id) == wanted;
+    let built_in = system_maps(change).into_iter().find(|map| same(map)).map(Arc::new);
+    built_in.or_else(|| change.siblings("scopeMaps").into_iter().find(|map| same(map)))
 }
 
 /// Tells the data plane who may sign in, and what for.
