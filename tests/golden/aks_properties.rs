@@ -50,7 +50,7 @@ fn value(kind: &str, stream: &mut impl Iterator<Item = usize>, depth: u32) -> Va
     }
     match kind.as_bytes() {
         [b's'] => json!(WORDS[choice % WORDS.len()]),
-        [b'b'] => json!(choice % 2 == 0),
+        [b'b'] => json!(choice.is_multiple_of(2)),
         [b'i'] => json!(NUMBERS[choice % NUMBERS.len()]),
         [b'n'] => json!(NUMBERS[choice % NUMBERS.len()] as f64 / 2.0),
         [b'='] | [] | [b'*'] => json!({}),

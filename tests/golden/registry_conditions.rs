@@ -24,7 +24,8 @@ async fn prepared() -> (Azlet, Actor) {
     let azlet = Azlet::start().await;
     azlet.registry("Reg", Settings { abac: true, ..Settings::default() });
     let owner = azlet.owner().await;
-    let group = arm(&azlet::kernel::resource_id::ResourceId::new(&registry()).group_id().unwrap().to_string(), "2024-11-01");
+    let group =
+        arm(&azlet::kernel::resource_id::ResourceId::new(&registry()).group_id().expect("a group").to_string(), "2024-11-01");
     assert!(owner.put(&group, &json!({ "location": "westus2" })).await.status() < 300);
     (azlet, owner)
 }
@@ -32,7 +33,7 @@ async fn prepared() -> (Azlet, Actor) {
 /// Gives a role to a principal of the seed at the registry's group, by the wire.
 async fn give(azlet: &Azlet, owner: &Actor, principal: &str, role: &str, condition: Option<String>) -> String {
     let name = azlet.world().ids.uuid();
-    let group = azlet::kernel::resource_id::ResourceId::new(&registry()).group_id().unwrap().to_string();
+    let group = azlet::kernel::resource_id::ResourceId::new(&registry()).group_id().expect("a group").to_string();
     let url = arm(&format!("{group}/providers/Microsoft.Authorization/roleAssignments/{name}"), "2022-04-01");
     let mut body = json!({ "properties": {
         "roleDefinitionId": format!("/providers/Microsoft.Authorization/roleDefinitions/{role}"),
@@ -62,11 +63,17 @@ async fn granted(azlet: &Azlet, refresh_token: &str, scope: &str) -> String {
     let claims = claims(&token);
     let access: Vec<String> = claims["access"]
         .as_array()
-        .unwrap()
+        .expect("a list")
         .iter()
         .map(|entry| {
-            let actions: Vec<&str> = entry["Actions"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
-            format!("{}:{}:{}", entry["Type"].as_str().unwrap(), entry["Name"].as_str().unwrap(), actions.join(","))
+            let actions: Vec<&str> =
+                entry["Actions"].as_array().expect("a list").iter().map(|it| it.as_str().expect("an action")).collect();
+            format!(
+                "{}:{}:{}",
+                entry["Type"].as_str().expect("a type"),
+                entry["Name"].as_str().expect("a name"),
+                actions.join(",")
+            )
         })
         .collect();
     access.join(" ")
@@ -111,8 +118,8 @@ async fn a_condition_decides_repository_by_repository() {
     push_image(&nobody, HOST, "team/app", "v2", "three").await;
     // Basic credentials are judged repository by repository too.
     let world = azlet.world();
-    let seed = world.seed.principal("nobody").unwrap();
-    let (user, secret) = (seed.app_id.unwrap().to_string(), seed.client_secret.clone().unwrap());
+    let seed = world.seed.principal("nobody").expect("the seed has it");
+    let (user, secret) = (seed.app_id.expect("an application").to_string(), seed.client_secret.clone().expect("a secret"));
     let basic = async |repository: &str| {
         let request = azlet.client().request(Method::GET, manifest(repository)).basic_auth(&user, Some(&secret));
         azlet.anonymous().send(request).await.status()

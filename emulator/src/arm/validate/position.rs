@@ -134,8 +134,8 @@ mod tests {
         let text = "{\n  \"a\": [1, {\"tags\": 0}],\n  \"tags\": {\"ä\": \"1\", \"x\": {}},\n\"AccountType\":\"y\"}";
         assert_eq!(position(text, &["AccountType"], Read::Name), (4, 14));
         assert_eq!(position(text, &["AccountType"], Read::Value), (4, 17));
-        assert_eq!(position(text, &["tags", "x"], Read::Value), (3, 25));
-        assert_eq!(position(text, &["tags", "ä"], Read::Value), (3, 18));
+        assert_eq!(position(text, &["tags", "x"], Read::Value), (3, 27));
+        assert_eq!(position(text, &["tags", "ä"], Read::Value), (3, 19));
         assert_eq!(position(text, &["none"], Read::Name), (1, 1));
         assert_eq!(position("{\"AccountType\":1}", &["AccountType"], Read::Name), (1, 15));
         assert_eq!(position("[]", &["x"], Read::Name), (1, 1));

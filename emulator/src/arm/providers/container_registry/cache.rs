@@ -103,7 +103,7 @@ fn make_set(change: &Change<'_>) -> Result<Map<String, Value>, Error> {
     if !change.is_patch() {
         let host = change.needed("loginServer")?.unwrap_or_default();
         properties.insert("loginServer".into(), json!(host));
-        if !change.request.body["identity"]["type"].as_str().is_some_and(|kind| !kind.eq_ignore_ascii_case("None")) {
+        if change.request.body["identity"]["type"].as_str().is_none_or(|kind| kind.eq_ignore_ascii_case("None")) {
             return Err(super::child::invalid(change.request, "identity.type", &change.request.body["identity"]["type"]));
         }
     }

@@ -28,7 +28,7 @@ const IMPORT: &[&str] = &["OverwriteTags", "DeleteSourceBlobOnSuccess", "Continu
 fn pipeline(change: &Change<'_>, end: &str, known: &[&str]) -> Result<Map<String, Value>, Error> {
     change.premium("transfer pipeline", "PipelineNotSupported")?;
     let kind = &change.request.body["identity"]["type"];
-    if !kind.as_str().is_some_and(|kind| !kind.eq_ignore_ascii_case("None")) {
+    if kind.as_str().is_none_or(|kind| kind.eq_ignore_ascii_case("None")) {
         return Err(invalid(change.request, "identity.type", kind));
     }
     let given = &change.given()[end];

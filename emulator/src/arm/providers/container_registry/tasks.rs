@@ -180,7 +180,7 @@ fn make_pool(change: &Change<'_>) -> Result<Map<String, Value>, Error> {
     let mut pool = change.base();
     let count = &change.given()["count"];
     if !count.is_null() {
-        if !count.as_u64().is_some_and(|count| count <= 100) {
+        if count.as_u64().is_none_or(|count| count > 100) {
             return Err(change.invalid("count", count));
         }
         pool.insert("count".into(), count.clone());

@@ -114,7 +114,8 @@ fn proxy(sent: &Map<String, Value>) -> Result<(), Error> {
     let Some(proxy) = object(sent, "httpProxyConfig") else { return Ok(()) };
     for member in ["httpProxy", "httpsProxy"] {
         let url = text(proxy, member);
-        if !url.is_empty() && !(url.starts_with("http://") || url.starts_with("https://")) {
+        let web = url.starts_with("http://") || url.starts_with("https://");
+        if !url.is_empty() && !web {
             let message = format!("The proxy URL {url} is invalid. It must begin with http:// or https://.");
             return Err(refuse("HTTPProxyWrongUrlError", &format!("httpProxyConfig.{member}"), message));
         }

@@ -281,8 +281,8 @@ fn conflicts(pool: &Map<String, Value>) -> Result<(), Error> {
         }
     }
     let size = text(pool, "vmSize").to_lowercase();
-    if !text(pool, "gpuInstanceProfile").is_empty() && !(size.contains("a100") || size.contains("h100") || size.contains("h200"))
-    {
+    let divisible = ["a100", "h100", "h200"].iter().any(|model| size.contains(model));
+    if !text(pool, "gpuInstanceProfile").is_empty() && !divisible {
         let message = format!("The VM size {} does not support multi-instance GPUs.", text(pool, "vmSize"));
         return Err(refuse("VMSizeDoesNotSupportMIG", "agentPoolProfile.gpuInstanceProfile", message));
     }
