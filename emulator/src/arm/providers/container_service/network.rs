@@ -91,6 +91,7 @@ fn balancer(profile: &mut Completion<'_>, facts: &Facts, outbound: &str) {
         });
         return;
     }
+    let dual = profile.said("ipFamilies").and_then(Value::as_array).is_some_and(|families| families.len() > 1);
     profile.object("loadBalancerProfile", |balancer| {
         let kinds = ["managedOutboundIPs", "outboundIPPrefixes", "outboundIPs"];
         // Naming one kind of address takes the others away.
@@ -98,7 +99,7 @@ fn balancer(profile: &mut Completion<'_>, facts: &Facts, outbound: &str) {
         let chosen = chosen.or_else(|| kinds.into_iter().find(|kind| balancer.said(kind).is_some())).unwrap_or(kinds[0]);
         for kind in kinds {
             match kind {
-                "managedOutboundIPs" if chosen == kind => managed_addresses(balancer),
+                "managedOutboundIPs" if chosen == kind => managed_addresses(balancer, dual),
                 _ if chosen == kind => balancer.if_said(kind),
                 _ => balancer.never(kind),
             }
@@ -117,10 +118,11 @@ fn backend_pools(balancer: &mut Completion<'_>) {
     balancer.fixed("backendPoolType", json!(if by_address { "nodeIP" } else { "nodeIPConfiguration" }));
 }
 
-fn managed_addresses(balancer: &mut Completion<'_>) {
+fn managed_addresses(balancer: &mut Completion<'_>, dual: bool) {
     balancer.object("managedOutboundIPs", |addresses| {
         addresses.or("count", json!(1));
         match addresses.said("countIPv6").and_then(Value::as_i64) {
+            None if dual => addresses.or("countIPv6", json!(1)),
             Some(0) | None => addresses.never("countIPv6"),
             Some(_) => addresses.if_said("countIPv6"),
         }
