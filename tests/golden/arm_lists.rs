@@ -116,3 +116,40 @@ async fn a_page_that_cannot_be_is_refused() {
     }
     assert_eq!(get("filter=name%20eq%20'x'&top=0").await.status(), 200, "without a $ they are no options");
 }
+
+/// ARM's own lists of groups and resources leave out what the caller may not read, as people with a role in one group alone see
+/// them; who has no role at all is refused. Inferred from what users report of `az group list` and `az resource list`.
+#[tokio::test]
+async fn who_may_read_a_part_is_shown_that_part() {
+    const READER: &str = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
+    const ACR_PULL: &str = "7f951dda-4ed3-4680-a7ca-43fe172d538d";
+    let azlet = Azlet::start().await;
+    let (owner, nobody) = (azlet.owner().await, azlet.actor("nobody").await);
+    for name in ["open", "shut"] {
+        group(&owner, name).await;
+        plant(&azlet, name, 2);
+    }
+    let list = |what: &str| arm(&format!("/subscriptions/{SUBSCRIPTION}/{what}"), VERSION);
+    for what in ["resourcegroups", "resources"] {
+        assert_eq!(nobody.get(&list(what)).await.error_code(), "AuthorizationFailed", "{what}");
+    }
+    let give = async |scope: &str, role: &str, name: &str| {
+        let url = arm(&format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"), "2022-04-01");
+        let body = json!({ "properties": {
+            "roleDefinitionId": format!("/providers/Microsoft.Authorization/roleDefinitions/{role}"),
+            "principalId": azlet.object_id("nobody"),
+        } });
+        assert_eq!(owner.put(&url, &body).await.status(), 201);
+    };
+    let scope = |group: &str| format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/{group}");
+    give(&scope("shut"), ACR_PULL, "11111111-0000-4000-8000-0000000000f1").await;
+    let seen = async |what: &str| rows(&nobody.get(&list(what)).await.json());
+    assert_eq!(seen("resourcegroups").await, Vec::<String>::new(), "a role that reads no groups");
+    give(&scope("open"), READER, "11111111-0000-4000-8000-0000000000f2").await;
+    assert_eq!(seen("resourcegroups").await, ["open"]);
+    let names = ["identity000000", "identity000001"];
+    assert_eq!(seen("resources").await, names);
+    assert!(nobody.get(&list("resources")).await.text().contains("/resourceGroups/open/"));
+    assert_eq!(seen("resourceGroups/shut/resources").await, Vec::<String>::new());
+    assert_eq!(seen("resourceGroups/open/resources").await, names);
+}

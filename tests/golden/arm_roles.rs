@@ -102,7 +102,7 @@ async fn a_role_counts_at_its_scope_and_below() {
     let canonical = format!("/subscriptions/{SUBSCRIPTION}{reader_role}");
     assert_eq!(made.json()["properties"]["roleDefinitionId"], canonical, "the short form is answered in full");
     assert_eq!(nobody.get(&arm(&registry(), "2023-07-01")).await.status(), 200);
-    let above = arm(&format!("/subscriptions/{SUBSCRIPTION}/resourceGroups"), "2024-11-01");
+    let above = arm(&format!("/subscriptions/{SUBSCRIPTION}/locations"), "2024-11-01");
     assert_eq!(nobody.get(&above).await.status(), 403);
     owner.delete(&at(&group, NAME)).await;
     assert_eq!(nobody.get(&arm(&registry(), "2023-07-01")).await.status(), 403);

@@ -60,6 +60,9 @@ pub struct Type {
     /// Whether its resources can be moved to another group or subscription.
     #[serde(default)]
     pub movable: bool,
+    /// Whether its list shows, to who may not read all of it, what they may read.
+    #[serde(default)]
+    pub readable_only: bool,
     #[serde(default)]
     api_versions: Vec<String>,
     /// What it is, if it has no behaviour of its own.
@@ -239,6 +242,7 @@ impl Type {
             located: false,
             extension: false,
             movable: false,
+            readable_only: false,
             api_versions: Vec::new(),
             data: None,
             example: None,

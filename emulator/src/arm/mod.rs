@@ -128,6 +128,8 @@ struct Request<'a> {
     caller: Caller,
     /// The action that was permitted.
     action: String,
+    /// Whether a list may show only what the caller may read of it one by one.
+    only_readable: bool,
     /// The body as JSON; null if there is none.
     body: Value,
     /// The body's text.
@@ -144,6 +146,11 @@ impl Request<'_> {
     /// Whether the caller may also do this, there.
     fn may(&self, action: &str, scope: &ResourceId) -> bool {
         self.access().decide(&self.caller, Plane::Management, action, scope).is_allowed()
+    }
+
+    /// Whether a list shows this resource to the caller.
+    fn shows(&self, resource_type: &str, id: &ResourceId) -> bool {
+        !self.only_readable || self.may(&format!("{resource_type}/read"), id)
     }
 
     /// Whether a subscription is registered for a provider.

@@ -145,13 +145,18 @@ pub(super) fn permit<'a>(
         Some(subscription) if of_provider => ResourceId::of_subscription(subscription),
         _ => target.owner(),
     };
+    let mut only_readable = false;
     if let Some(action) = &action {
         let deletes = raw.method == Method::DELETE;
         let facts = providers::facts(world, known, &target, deletes, raw.body.as_deref().unwrap_or_default());
         let question = Question { plane: Plane::Management, action, scope: &scope, facts: &facts };
         let decision = world.access.answer(&caller, &question);
         if !decision.is_allowed() {
-            return Err(error::not_permitted(&caller, &decision, action, scope.as_str()));
+            let list = raw.method == Method::GET && !item && known.kind.readable_only;
+            only_readable = list && world.access.has_any_role(&caller, &scope);
+            if !only_readable {
+                return Err(error::not_permitted(&caller, &decision, action, scope.as_str()));
+            }
         }
     }
     Ok(Permitted(Request {
@@ -166,6 +171,7 @@ pub(super) fn permit<'a>(
         version: version.to_ascii_lowercase(),
         caller,
         action: action.unwrap_or_default(),
+        only_readable,
         body: Value::Null,
         text: "",
         now: world.clock.now(),

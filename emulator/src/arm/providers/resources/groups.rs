@@ -20,7 +20,8 @@ pub(super) fn list(request: &Request<'_>) -> Result<Answer, Error> {
     let scope = request.target.owner();
     let wanted = |group: &Group| {
         let subject = Subject { tags: group.tags.as_ref(), ..Subject::default() };
-        filter.as_ref().is_none_or(|filter| filter.accepts(&subject))
+        let fits = filter.as_ref().is_none_or(|filter| filter.accepts(&subject));
+        fits && request.shows("Microsoft.Resources/subscriptions/resourceGroups", &group.id)
     };
     let page = request.world.arm.page_of_groups(&scope, &request.window(&scope)?, wanted);
     Ok(ok(request.paged(page, |group| group_body(request, group))))

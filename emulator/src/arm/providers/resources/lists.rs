@@ -18,7 +18,9 @@ pub(super) fn resources(request: &Request<'_>) -> Result<Answer, Error> {
     };
     let expand = request.query.get("$expand").unwrap_or_default().to_ascii_lowercase();
     let wanted = |resource: &Resource| {
-        resource.location.is_some() && filter.as_ref().is_none_or(|filter| filter.accepts(&subject(resource)))
+        resource.location.is_some()
+            && filter.as_ref().is_none_or(|filter| filter.accepts(&subject(resource)))
+            && request.shows(&resource.resource_type, &resource.id)
     };
     let window = request.window(&scope)?;
     let arm = &request.world.arm;
