@@ -2,7 +2,7 @@
 //! documentation ("Azure role assignment condition format", "Delegate Azure role assignment management using conditions"), messages
 //! that users have reported. The code of the refusal is inferred.
 
-use azlet_tests::{Actor, Answer, Azlet, SUBSCRIPTION, arm, resource_id};
+use azlet_tests::{Answer, Azlet, SUBSCRIPTION, arm, my_registry};
 use serde_json::{Value, json};
 
 const VERSION: &str = "2022-04-01";
@@ -18,10 +18,6 @@ const REPOSITORY: &str = "@Request[Microsoft.ContainerRegistry/registries/reposi
 
 fn name(number: u32) -> String {
     format!("11111111-0000-4000-8000-{number:012}")
-}
-
-fn registry() -> String {
-    resource_id("rg", "Microsoft.ContainerRegistry/registries/myregistry")
 }
 
 fn at(scope: &str, name: &str) -> String {
@@ -41,31 +37,14 @@ fn grant(role: &str, principal: &str, condition: Option<&str>) -> Value {
     body
 }
 
-fn refusal(answer: &Answer) -> String {
-    let body = answer.json();
-    format!(
-        "{} {}: {}",
-        answer.status(),
-        body["error"]["code"].as_str().unwrap_or("-"),
-        body["error"]["message"].as_str().unwrap_or("-")
-    )
-}
-
-async fn prepared() -> (Azlet, Actor) {
-    let (azlet, owner) = Azlet::with_group().await;
-    let body = json!({ "location": "westus2", "sku": { "name": "Basic" } });
-    assert!(owner.put(&arm(&registry(), "2023-07-01"), &body).await.status() < 300);
-    (azlet, owner)
-}
-
 #[tokio::test]
 async fn what_is_no_condition_for_the_role_is_refused() {
-    let (_azlet, owner) = prepared().await;
+    let (_azlet, owner) = Azlet::with_registry().await;
     let good = format!("{REPOSITORY} StringEqualsIgnoreCase 'team/app'");
-    let url = at(&registry(), &name(1));
+    let url = at(&my_registry(), &name(1));
     let put = async |role: &str, condition: &str| owner.put(&url, &grant(role, NOBODY, Some(condition))).await;
     let mut rows = Vec::new();
-    let mut row = |rule: &str, answer: Answer| rows.push(format!("{rule}\n    {}", refusal(&answer)));
+    let mut row = |rule: &str, answer: Answer| rows.push(format!("{rule}\n    {}", answer.refusal()));
     row("malformed", put(REPOSITORY_WRITER, "this is it").await);
     row("AND and OR without parentheses", put(REPOSITORY_WRITER, &format!("{good} AND {good} OR {good}")).await);
     row("unknown operator", put(REPOSITORY_WRITER, &format!("{REPOSITORY} StringSounds 'x'")).await);
@@ -104,29 +83,29 @@ fn delegation() -> String {
 
 #[tokio::test]
 async fn who_may_give_some_roles_may_give_no_others() {
-    let (azlet, owner) = prepared().await;
+    let (azlet, owner) = Azlet::with_registry().await;
     let subscription = format!("/subscriptions/{SUBSCRIPTION}");
     let delegated = grant(RBAC_ADMINISTRATOR, NOBODY, Some(&delegation()));
     let made = owner.put(&at(&subscription, &name(1)), &delegated).await;
     assert_eq!(made.status(), 201, "{}", made.golden());
     let nobody = azlet.actor("nobody").await;
-    assert_eq!(nobody.put(&at(&registry(), &name(2)), &grant(ACR_PULL, READER_PRINCIPAL, None)).await.status(), 201);
+    assert_eq!(nobody.put(&at(&my_registry(), &name(2)), &grant(ACR_PULL, READER_PRINCIPAL, None)).await.status(), 201);
     let mut rows = Vec::new();
-    let mut row = |rule: &str, answer: Answer| rows.push(format!("{rule}\n    {}", refusal(&answer)));
-    row("another role", nobody.put(&at(&registry(), &name(3)), &grant(ACR_PUSH, READER_PRINCIPAL, None)).await);
+    let mut row = |rule: &str, answer: Answer| rows.push(format!("{rule}\n    {}", answer.refusal()));
+    row("another role", nobody.put(&at(&my_registry(), &name(3)), &grant(ACR_PUSH, READER_PRINCIPAL, None)).await);
     let mut untyped = grant(ACR_PULL, READER_PRINCIPAL, None);
     untyped["properties"].as_object_mut().unwrap().remove("principalType");
-    row("the principal's type left out", nobody.put(&at(&registry(), &name(2)), &untyped).await);
+    row("the principal's type left out", nobody.put(&at(&my_registry(), &name(2)), &untyped).await);
     let mut group = grant(ACR_PULL, READER_PRINCIPAL, None);
     group["properties"]["principalType"] = json!("Group");
-    row("another type", nobody.put(&at(&registry(), &name(3)), &group).await);
-    let other = owner.put(&at(&registry(), &name(4)), &grant(READER, READER_PRINCIPAL, None)).await;
+    row("another type", nobody.put(&at(&my_registry(), &name(3)), &group).await);
+    let other = owner.put(&at(&my_registry(), &name(4)), &grant(READER, READER_PRINCIPAL, None)).await;
     assert_eq!(other.status(), 201);
-    row("taking away another role", nobody.delete(&at(&registry(), &name(4))).await);
-    row("no right at all", nobody.delete(&arm(&registry(), "2023-07-01")).await);
+    row("taking away another role", nobody.delete(&at(&my_registry(), &name(4))).await);
+    row("no right at all", nobody.delete(&arm(&my_registry(), "2023-07-01")).await);
     insta::assert_snapshot!("condition_delegation", rows.join("\n"));
-    assert_eq!(nobody.get(&arm(&registry(), "2023-07-01")).await.status(), 200, "an action that is not targeted");
-    assert_eq!(nobody.delete(&at(&registry(), &name(2))).await.status(), 200, "what it may give, it may take");
+    assert_eq!(nobody.get(&arm(&my_registry(), "2023-07-01")).await.status(), 200, "an action that is not targeted");
+    assert_eq!(nobody.delete(&at(&my_registry(), &name(2))).await.status(), 200, "what it may give, it may take");
     let permissions = arm(&format!("{subscription}/providers/Microsoft.Authorization/permissions"), VERSION);
     let shown = nobody.get(&permissions).await.json();
     assert_eq!(shown["value"][0]["condition"], json!(delegation()));
@@ -134,15 +113,15 @@ async fn who_may_give_some_roles_may_give_no_others() {
 
 #[tokio::test]
 async fn a_condition_narrows_its_own_assignment_alone_and_heeds_the_time() {
-    let (azlet, owner) = prepared().await;
+    let (azlet, owner) = Azlet::with_registry().await;
     let until = "@Environment[UtcNow] DateTimeLessThan '2026-11-02T08:10:00.0Z'";
-    let url = at(&registry(), &name(1));
+    let url = at(&my_registry(), &name(1));
     assert_eq!(owner.put(&url, &grant(RBAC_ADMINISTRATOR, NOBODY, Some(until))).await.status(), 201);
     let nobody = azlet.actor("nobody").await;
-    let registry_url = arm(&registry(), "2023-07-01");
+    let registry_url = arm(&my_registry(), "2023-07-01");
     assert_eq!(nobody.get(&registry_url).await.status(), 200);
     azlet.advance("10m").await;
-    insta::assert_snapshot!("condition_of_time", refusal(&nobody.get(&registry_url).await));
-    assert_eq!(owner.put(&at(&registry(), &name(2)), &grant(READER, NOBODY, None)).await.status(), 201);
+    insta::assert_snapshot!("condition_of_time", nobody.get(&registry_url).await.refusal());
+    assert_eq!(owner.put(&at(&my_registry(), &name(2)), &grant(READER, NOBODY, None)).await.status(), 201);
     assert_eq!(nobody.get(&registry_url).await.status(), 200, "another assignment has no condition");
 }

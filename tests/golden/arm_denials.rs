@@ -2,7 +2,7 @@
 //! API's specification, azure-cli's notes on 2024-07-01-preview; texts and codes of refusals are inferred but for
 //! `DenyAssignmentExists`.
 
-use azlet_tests::{Actor, Answer, Azlet, SUBSCRIPTION, arm, resource_id};
+use azlet_tests::{Answer, Azlet, SUBSCRIPTION, arm, my_registry, resource_id};
 use serde_json::{Value, json};
 
 const WRITES: &str = "2024-07-01-preview";
@@ -19,10 +19,6 @@ fn group() -> String {
     format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg")
 }
 
-fn registry() -> String {
-    resource_id("rg", "Microsoft.ContainerRegistry/registries/myregistry")
-}
-
 fn at(scope: &str, rest: &str, version: &str) -> String {
     arm(&format!("{scope}/providers/Microsoft.Authorization/denyAssignments{rest}").replace(' ', "%20"), version)
 }
@@ -37,32 +33,15 @@ fn denial(display_name: &str, actions: Value) -> Value {
     } })
 }
 
-fn refusal(answer: &Answer) -> String {
-    let body = answer.json();
-    format!(
-        "{} {}: {}",
-        answer.status(),
-        body["error"]["code"].as_str().unwrap_or("-"),
-        body["error"]["message"].as_str().unwrap_or("-")
-    )
-}
-
-async fn prepared() -> (Azlet, Actor) {
-    let (azlet, owner) = Azlet::with_group().await;
-    let body = json!({ "location": "westus2", "sku": { "name": "Basic" } });
-    assert!(owner.put(&arm(&registry(), "2023-07-01"), &body).await.status() < 300);
-    (azlet, owner)
-}
-
 #[tokio::test]
 async fn a_denial_wins_over_every_role() {
-    let (azlet, owner) = prepared().await;
+    let (azlet, owner) = Azlet::with_registry().await;
     azlet.assign("nobody", "Owner", &group());
     let url = at(&group(), &format!("/{}", name(1)), WRITES);
     let body = denial("freeze", json!(["Microsoft.ContainerRegistry/registries/*"]));
     insta::assert_snapshot!("denial_created", owner.put(&url, &body).await.golden());
-    let registry_url = arm(&registry(), "2023-07-01");
-    insta::assert_snapshot!("denial_refuses", refusal(&owner.delete(&registry_url).await));
+    let registry_url = arm(&my_registry(), "2023-07-01");
+    insta::assert_snapshot!("denial_refuses", owner.delete(&registry_url).await.refusal());
     assert_eq!(owner.get(&registry_url).await.status(), 403, "reading is among the actions");
     assert_eq!(azlet.actor("contributor").await.get(&registry_url).await.error_code(), "DenyAssignmentAuthorizationFailed");
     let (stranger, app) = ("0a210000-0000-4000-8000-0000000000f7", "0a210000-0000-4000-8000-0000000000f8");
@@ -79,25 +58,25 @@ async fn a_denial_wins_over_every_role() {
 
 #[tokio::test]
 async fn a_denial_may_stop_at_its_scope_and_name_one_principal() {
-    let (azlet, owner) = prepared().await;
+    let (azlet, owner) = Azlet::with_registry().await;
     let mut body = denial("only here", json!(["*/read"]));
     body["properties"]["doNotApplyToChildScopes"] = json!(true);
     assert_eq!(owner.put(&at(&group(), &format!("/{}", name(1)), WRITES), &body).await.status(), 201);
     assert_eq!(owner.get(&arm(&group(), "2024-11-01")).await.error_code(), "DenyAssignmentAuthorizationFailed");
-    assert_eq!(owner.get(&arm(&registry(), "2023-07-01")).await.status(), 200, "not below");
+    assert_eq!(owner.get(&arm(&my_registry(), "2023-07-01")).await.status(), 200, "not below");
     let mut body = denial("only one", json!(["Microsoft.ContainerRegistry/registries/write"]));
     body["properties"]["principals"] = json!([{ "id": azlet.object_id("contributor"), "type": "ServicePrincipal" }]);
     body["properties"]["excludePrincipals"] = json!([]);
-    assert_eq!(owner.put(&at(&registry(), &format!("/{}", name(2)), WRITES), &body).await.status(), 201);
+    assert_eq!(owner.put(&at(&my_registry(), &format!("/{}", name(2)), WRITES), &body).await.status(), 201);
     let patch = json!({ "tags": { "a": "b" } });
-    let registry_url = arm(&registry(), "2023-07-01");
+    let registry_url = arm(&my_registry(), "2023-07-01");
     assert_eq!(azlet.actor("contributor").await.patch(&registry_url, &patch).await.status(), 403);
     assert!(owner.patch(&registry_url, &patch).await.status() < 300);
 }
 
 #[tokio::test]
 async fn what_breaks_a_rule_of_denials_is_refused() {
-    let (_azlet, owner) = prepared().await;
+    let (_azlet, owner) = Azlet::with_registry().await;
     let put = async |number: u32, body: &Value| owner.put(&at(&group(), &format!("/{}", name(number)), WRITES), body).await;
     let with = |member: &str, value: Value| {
         let mut body = denial("a rule", json!(["*/read"]));
@@ -105,7 +84,7 @@ async fn what_breaks_a_rule_of_denials_is_refused() {
         body
     };
     let mut rows = Vec::new();
-    let mut row = |rule: &str, answer: Answer| rows.push(format!("{rule}\n    {}", refusal(&answer)));
+    let mut row = |rule: &str, answer: Answer| rows.push(format!("{rule}\n    {}", answer.refusal()));
     let good = denial("first", json!(["*/delete"]));
     assert_eq!(put(1, &good).await.status(), 201);
     row("the same name twice", put(2, &denial("FIRST", json!(["*/delete"]))).await);
@@ -125,9 +104,9 @@ async fn what_breaks_a_rule_of_denials_is_refused() {
 
 #[tokio::test]
 async fn denials_are_listed_by_scope_name_and_principal() {
-    let (azlet, owner) = prepared().await;
+    let (azlet, owner) = Azlet::with_registry().await;
     let subscription = format!("/subscriptions/{SUBSCRIPTION}");
-    for (number, (scope, label)) in (1..).zip([(subscription.clone(), "above"), (group(), "here"), (registry(), "below")]) {
+    for (number, (scope, label)) in (1..).zip([(subscription.clone(), "above"), (group(), "here"), (my_registry(), "below")]) {
         let body = denial(label, json!(["Microsoft.Nothing/at/all"]));
         assert_eq!(owner.put(&at(&scope, &format!("/{}", name(number)), WRITES), &body).await.status(), 201);
     }
@@ -150,7 +129,7 @@ async fn denials_are_listed_by_scope_name_and_principal() {
                 .map(|it| it["properties"]["denyAssignmentName"].as_str().unwrap().to_owned())
                 .collect::<Vec<_>>()
                 .join(" "),
-            None => refusal(&answer),
+            None => answer.refusal(),
         };
         rows.push(format!("{scope} {filter:?}\n    {shown}"));
     }
@@ -186,7 +165,7 @@ async fn a_locked_node_group_is_changed_by_its_cluster_alone() {
     insta::assert_snapshot!("lockdown", denials.golden());
     let group_url = arm(&node_group, "2024-11-01");
     assert_eq!(owner.get(&group_url).await.status(), 200, "it can be read");
-    insta::assert_snapshot!("lockdown_refuses", refusal(&owner.delete(&group_url).await));
+    insta::assert_snapshot!("lockdown_refuses", owner.delete(&group_url).await.refusal());
     let id = denials.json()["value"][0]["name"].as_str().unwrap().to_owned();
     let protected = owner.delete(&at(&node_group, &format!("/{id}"), WRITES)).await;
     assert_eq!(protected.status(), 403, "{}", protected.golden());

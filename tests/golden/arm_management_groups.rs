@@ -19,16 +19,6 @@ fn below(parent: &str, display_name: &str) -> Value {
     json!({ "properties": { "displayName": display_name, "details": { "parent": { "id": id(parent) } } } })
 }
 
-fn refusal(answer: &Answer) -> String {
-    let body = answer.json();
-    format!(
-        "{} {}: {}",
-        answer.status(),
-        body["error"]["code"].as_str().unwrap_or("-"),
-        body["error"]["message"].as_str().unwrap_or("-")
-    )
-}
-
 /// An owner of everything: Owner at the root.
 async fn prepared() -> (Azlet, Actor) {
     let azlet = Azlet::start().await;
@@ -59,7 +49,7 @@ async fn a_management_group_lives_from_put_to_delete() {
     let list = owner.get(&url("managementGroups")).await.json();
     let names: Vec<&str> = list["value"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
     assert_eq!(names, [TENANT, "platform", "team"]);
-    insta::assert_snapshot!("management_group_not_empty", refusal(&owner.delete(&url("managementGroups/team")).await));
+    insta::assert_snapshot!("management_group_not_empty", owner.delete(&url("managementGroups/team")).await.refusal());
     assert_eq!(owner.delete(&place).await.status(), 200);
     assert_eq!(owner.delete(&place).await.status(), 204);
     let deleted = owner.delete(&url("managementGroups/team")).await;
@@ -126,7 +116,7 @@ async fn a_custom_role_of_a_management_group_can_be_given_below_it() {
     assert_eq!(give(&format!("/subscriptions/{OTHER_SUBSCRIPTION}")).await.error_code(), "RoleDefinitionDoesNotExist");
     let data = json!(["Microsoft.ContainerRegistry/registries/repositories/content/read"]);
     assert_eq!(owner.put(&definition, &body(data)).await.status(), 201);
-    insta::assert_snapshot!("data_actions_at_management_group", refusal(&give(&id("platform")).await));
+    insta::assert_snapshot!("data_actions_at_management_group", give(&id("platform")).await.refusal());
     drop(azlet);
 }
 
@@ -137,7 +127,7 @@ async fn what_breaks_a_rule_of_management_groups_is_refused() {
     owner.put(&url("managementGroups/b"), &below("a", "b")).await;
     let nobody = azlet.actor("nobody").await;
     let mut rows = Vec::new();
-    let mut row = |rule: &str, answer: Answer| rows.push(format!("{rule}\n    {}", refusal(&answer)));
+    let mut row = |rule: &str, answer: Answer| rows.push(format!("{rule}\n    {}", answer.refusal()));
     row("a name with a space", owner.put(&url("managementGroups/a%20b"), &Value::Null).await);
     row("a name too long", owner.put(&url(&format!("managementGroups/{}", "x".repeat(91))), &Value::Null).await);
     row("a parent that is not there", owner.put(&url("managementGroups/c"), &below("none", "c")).await);

@@ -1,7 +1,7 @@
 //! Role assignments at every scope, and each rule that they keep. Sources: Azure RBAC's documentation, the Authorization API's
 //! specification, messages that users have reported; what is inferred says so.
 
-use azlet_tests::{Actor, Answer, Azlet, SUBSCRIPTION, TENANT, arm, resource_id};
+use azlet_tests::{Actor, Answer, Azlet, SUBSCRIPTION, TENANT, arm, my_registry, resource_id};
 use serde_json::{Value, json};
 
 const VERSION: &str = "2022-04-01";
@@ -28,10 +28,6 @@ fn group() -> String {
     format!("{}/resourceGroups/rg", subscription())
 }
 
-fn registry() -> String {
-    resource_id("rg", "Microsoft.ContainerRegistry/registries/myregistry")
-}
-
 fn grant(role: &str, principal: &str) -> Value {
     json!({ "properties": {
         "roleDefinitionId": format!("/providers/Microsoft.Authorization/roleDefinitions/{role}"),
@@ -46,24 +42,6 @@ fn with(member: &str, value: Value) -> Value {
     body
 }
 
-async fn prepared() -> (Azlet, Actor) {
-    let (azlet, owner) = Azlet::with_group().await;
-    let body = json!({ "location": "westus2", "sku": { "name": "Premium" } });
-    assert!(owner.put(&arm(&registry(), "2023-07-01"), &body).await.status() < 300);
-    (azlet, owner)
-}
-
-/// A code and a message in one line.
-fn refusal(answer: &Answer) -> String {
-    let body = answer.json();
-    format!(
-        "{} {}: {}",
-        answer.status(),
-        body["error"]["code"].as_str().unwrap_or("-"),
-        body["error"]["message"].as_str().unwrap_or("-")
-    )
-}
-
 /// A principal that is Owner at the root: whom elevated access made, and who then gave itself more.
 async fn at_the_root(azlet: &Azlet) -> Actor {
     azlet.assign("owner", "Owner", "/");
@@ -72,20 +50,20 @@ async fn at_the_root(azlet: &Azlet) -> Actor {
 
 #[tokio::test]
 async fn a_role_can_be_given_at_every_scope() {
-    let (azlet, _) = prepared().await;
+    let (azlet, _) = Azlet::with_registry().await;
     let owner = at_the_root(&azlet).await;
     let nobody = azlet.actor("nobody").await;
-    let child = format!("{}/scopeMaps/map", registry());
+    let child = format!("{}/scopeMaps/map", my_registry());
     let management_group = format!("/providers/Microsoft.Management/managementGroups/{TENANT}");
     let lock = format!("{}/providers/Microsoft.Authorization/locks/mine", group());
-    let scopes = ["/".to_owned(), management_group, subscription(), group(), registry(), child, lock];
+    let scopes = ["/".to_owned(), management_group, subscription(), group(), my_registry(), child, lock];
     let mut seen = Vec::new();
     for (number, scope) in (1..).zip(&scopes) {
         let url = at(scope, &name(number));
         let made = owner.put(&url, &grant(READER, NOBODY)).await;
         assert_eq!(made.status(), 201, "{}", made.golden());
         assert_eq!(owner.get(&url).await.status(), 200, "{scope}");
-        let reads = nobody.get(&arm(&registry(), "2023-07-01")).await.status();
+        let reads = nobody.get(&arm(&my_registry(), "2023-07-01")).await.status();
         seen.push(format!(
             "{} {} reads the registry: {reads}",
             made.json()["id"].as_str().unwrap(),
@@ -98,13 +76,13 @@ async fn a_role_can_be_given_at_every_scope() {
 
 #[tokio::test]
 async fn what_breaks_a_rule_is_refused_in_the_services_words() {
-    let (azlet, owner) = prepared().await;
-    let url = |number: u32| at(&registry(), &name(number));
+    let (azlet, owner) = Azlet::with_registry().await;
+    let url = |number: u32| at(&my_registry(), &name(number));
     let mut rows = Vec::new();
-    let mut row = |rule: &str, answer: Answer| rows.push(format!("{rule}\n    {}", refusal(&answer)));
+    let mut row = |rule: &str, answer: Answer| rows.push(format!("{rule}\n    {}", answer.refusal()));
 
-    row("name is no GUID, PUT", owner.put(&at(&registry(), "first"), &grant(ACR_PULL, NOBODY)).await);
-    row("name is no GUID, DELETE", owner.delete(&at(&registry(), "first")).await);
+    row("name is no GUID, PUT", owner.put(&at(&my_registry(), "first"), &grant(ACR_PULL, NOBODY)).await);
+    row("name is no GUID, DELETE", owner.delete(&at(&my_registry(), "first")).await);
     row("principal is no GUID", owner.put(&url(1), &with("principalId", json!("User"))).await);
     row("principal is no text", owner.put(&url(1), &with("principalId", json!(7))).await);
     row("principal type does not exist", owner.put(&url(1), &with("principalType", json!("Robot"))).await);
@@ -134,8 +112,8 @@ async fn what_breaks_a_rule_is_refused_in_the_services_words() {
 
 #[tokio::test]
 async fn an_update_changes_description_and_condition_alone() {
-    let (azlet, owner) = prepared().await;
-    let url = at(&registry(), &name(1));
+    let (azlet, owner) = Azlet::with_registry().await;
+    let url = at(&my_registry(), &name(1));
     let mut body = grant(REPOSITORY_READER, NOBODY);
     assert_eq!(owner.put(&url, &body).await.status(), 201);
     azlet.advance("30m").await;
@@ -152,7 +130,7 @@ async fn an_update_changes_description_and_condition_alone() {
 
 #[tokio::test]
 async fn a_principal_may_not_have_reached_the_replica_yet() {
-    let (azlet, owner) = prepared().await;
+    let (azlet, owner) = Azlet::with_registry().await;
     let set = |delay: &str| json!({ "directoryReplicationDelay": delay });
     let settings = format!("{}/_azlet/settings", azlet.endpoint());
     let answer = azlet.anonymous().post(&settings, &set("30s")).await;
@@ -162,7 +140,7 @@ async fn a_principal_may_not_have_reached_the_replica_yet() {
     azlet.put_principal(&json!({ "objectId": fresh, "type": "ServicePrincipal" })).await;
     let mut body = grant(ACR_PULL, fresh);
     body["properties"].as_object_mut().unwrap().remove("principalType");
-    let url = at(&registry(), &name(1));
+    let url = at(&my_registry(), &name(1));
     let refused = owner.put(&url, &body).await;
     assert_eq!((refused.status(), refused.error_code().as_str()), (400, "PrincipalNotFound"));
     assert_eq!(owner.put(&at(&group(), &name(2)), &grant(ACR_PULL, fresh)).await.status(), 201, "a type says so");
@@ -175,35 +153,35 @@ async fn a_principal_may_not_have_reached_the_replica_yet() {
 
 #[tokio::test]
 async fn an_assignment_counts_once_it_has_spread() {
-    let (azlet, owner) = prepared().await;
+    let (azlet, owner) = Azlet::with_registry().await;
     let settings = format!("{}/_azlet/settings", azlet.endpoint());
     azlet.anonymous().post(&settings, &json!({ "roleAssignmentPropagationDelay": "5m" })).await;
     azlet.advance("10m").await;
     let nobody = azlet.actor("nobody").await;
-    assert_eq!(owner.put(&at(&registry(), &name(1)), &grant(READER, NOBODY)).await.status(), 201);
-    assert_eq!(nobody.get(&arm(&registry(), "2023-07-01")).await.status(), 403);
+    assert_eq!(owner.put(&at(&my_registry(), &name(1)), &grant(READER, NOBODY)).await.status(), 201);
+    assert_eq!(nobody.get(&arm(&my_registry(), "2023-07-01")).await.status(), 403);
     azlet.advance("4m").await;
-    assert_eq!(nobody.get(&arm(&registry(), "2023-07-01")).await.status(), 403);
+    assert_eq!(nobody.get(&arm(&my_registry(), "2023-07-01")).await.status(), 403);
     azlet.advance("1m").await;
-    assert_eq!(nobody.get(&arm(&registry(), "2023-07-01")).await.status(), 200);
+    assert_eq!(nobody.get(&arm(&my_registry(), "2023-07-01")).await.status(), 200);
     assert_eq!(azlet.anonymous().get(&settings).await.json()["roleAssignmentPropagationDelay"], "5m");
 }
 
 #[tokio::test]
 async fn a_group_gives_its_members_what_it_is_given() {
-    let (azlet, owner) = prepared().await;
+    let (azlet, owner) = Azlet::with_registry().await;
     let (outer, inner) = ("0a210000-0000-4000-8000-0000000000d1", "0a210000-0000-4000-8000-0000000000d2");
     azlet.put_principal(&json!({ "objectId": inner, "type": "Group", "members": [NOBODY] })).await;
     azlet.put_principal(&json!({ "objectId": outer, "type": "Group", "members": [inner] })).await;
     let mut body = grant(READER, outer);
     body["properties"]["principalType"] = json!("Group");
-    assert_eq!(owner.put(&at(&registry(), &name(1)), &body).await.status(), 201);
+    assert_eq!(owner.put(&at(&my_registry(), &name(1)), &body).await.status(), 201);
     let nobody = azlet.actor("nobody").await;
-    assert_eq!(nobody.get(&arm(&registry(), "2023-07-01")).await.status(), 200, "a member of a member");
+    assert_eq!(nobody.get(&arm(&my_registry(), "2023-07-01")).await.status(), 200, "a member of a member");
     for (kind, expected) in [("ForeignGroup", 201), ("Device", 201), ("Unknown", 400)] {
         let mut body = grant(READER, &name(50));
         body["properties"]["principalType"] = json!(kind);
-        let url = at(&registry(), &name(60));
+        let url = at(&my_registry(), &name(60));
         let answer = owner.put(&url, &body).await;
         assert_eq!(answer.status(), expected, "{kind}: {}", answer.golden());
         owner.delete(&url).await;
@@ -212,7 +190,7 @@ async fn a_group_gives_its_members_what_it_is_given() {
 
 #[tokio::test]
 async fn the_last_administrator_of_a_subscription_stays() {
-    let (azlet, owner) = prepared().await;
+    let (azlet, owner) = Azlet::with_registry().await;
     let list = arm(&format!("{}/providers/Microsoft.Authorization/roleAssignments?$filter=atScope()", subscription()), VERSION);
     let rows = owner.get(&list).await.json()["value"].as_array().unwrap().clone();
     let owners: Vec<&str> = rows
@@ -226,12 +204,12 @@ async fn the_last_administrator_of_a_subscription_stays() {
     for other in owners {
         assert_eq!(contributor.delete(&at(&subscription(), other)).await.status(), 200, "another one is left");
     }
-    insta::assert_snapshot!("last_administrator", refusal(&contributor.delete(&at(&subscription(), &mine)).await));
+    insta::assert_snapshot!("last_administrator", contributor.delete(&at(&subscription(), &mine)).await.refusal());
 }
 
 #[tokio::test]
 async fn a_subscription_holds_four_thousand_and_a_management_group_five_hundred() {
-    let (azlet, _) = prepared().await;
+    let (azlet, _) = Azlet::with_registry().await;
     let owner = at_the_root(&azlet).await;
     let world = azlet.world();
     let fill = |scope: &str, until: usize| {
@@ -249,8 +227,8 @@ async fn a_subscription_holds_four_thousand_and_a_management_group_five_hundred(
         }
     };
     fill(&group(), 5000);
-    let full = owner.put(&at(&registry(), &name(1)), &grant(READER, NOBODY)).await;
-    insta::assert_snapshot!("assignment_limit", refusal(&full));
+    let full = owner.put(&at(&my_registry(), &name(1)), &grant(READER, NOBODY)).await;
+    insta::assert_snapshot!("assignment_limit", full.refusal());
     let list = arm(&format!("{}/providers/Microsoft.Authorization/roleAssignments", subscription()), VERSION);
     let (mut count, mut next) = (0, Some(list));
     while let Some(url) = next {
@@ -268,8 +246,8 @@ async fn a_subscription_holds_four_thousand_and_a_management_group_five_hundred(
 
 #[tokio::test]
 async fn lists_have_the_documented_filters_and_no_others() {
-    let (_azlet, owner) = prepared().await;
-    owner.put(&at(&registry(), &name(1)), &grant(ACR_PULL, NOBODY)).await;
+    let (_azlet, owner) = Azlet::with_registry().await;
+    owner.put(&at(&my_registry(), &name(1)), &grant(ACR_PULL, NOBODY)).await;
     owner.put(&at(&group(), &name(2)), &grant(READER, NOBODY)).await;
     let mut rows = Vec::new();
     for filter in [
@@ -295,7 +273,7 @@ async fn lists_have_the_documented_filters_and_no_others() {
                 let mine: Vec<&str> = mine.map(|row| &row["name"].as_str().unwrap()[24..]).collect();
                 format!("{} rows, of which nobody's: {}", values.len(), mine.join(" "))
             }
-            None => refusal(&answer),
+            None => answer.refusal(),
         };
         rows.push(format!("{filter:?}\n    {shown}"));
     }
@@ -304,9 +282,9 @@ async fn lists_have_the_documented_filters_and_no_others() {
 
 #[tokio::test]
 async fn elevated_access_is_for_global_administrators() {
-    let (azlet, _) = prepared().await;
+    let (azlet, _) = Azlet::with_registry().await;
     let url = arm("/providers/Microsoft.Authorization/elevateAccess", "2016-07-01");
-    insta::assert_snapshot!("elevate_refused", refusal(&azlet.actor("contributor").await.post(&url, &json!({})).await));
+    insta::assert_snapshot!("elevate_refused", azlet.actor("contributor").await.post(&url, &json!({})).await.refusal());
     let (administrator, secret) = ("0a210000-0000-4000-8000-0000000000e9", "a~secret");
     let app = "0a210000-0000-4000-8000-0000000000ea";
     azlet
@@ -316,7 +294,7 @@ async fn elevated_access_is_for_global_administrators() {
         }))
         .await;
     let actor = azlet.bearer(azlet.token_for(app, secret, "https://management.azure.com").await);
-    assert_eq!(actor.get(&arm(&registry(), "2023-07-01")).await.status(), 403, "a directory role gives nothing here");
+    assert_eq!(actor.get(&arm(&my_registry(), "2023-07-01")).await.status(), 403, "a directory role gives nothing here");
     let elevated = actor.post(&url, &json!({})).await;
     assert_eq!((elevated.status(), elevated.text().as_str()), (200, ""));
     assert_eq!(actor.post(&url, &json!({})).await.status(), 200, "twice is no harm");
@@ -324,5 +302,5 @@ async fn elevated_access_is_for_global_administrators() {
     let row = actor.get(&list).await.json()["value"][0].clone();
     assert_eq!((&row["properties"]["scope"], &row["properties"]["principalId"]), (&json!("/"), &json!(administrator)));
     assert!(row["id"].as_str().unwrap().starts_with("/providers/Microsoft.Authorization/roleAssignments/"));
-    assert_eq!(actor.get(&arm(&registry(), "2023-07-01")).await.status(), 200, "it reads everything");
+    assert_eq!(actor.get(&arm(&my_registry(), "2023-07-01")).await.status(), 200, "it reads everything");
 }

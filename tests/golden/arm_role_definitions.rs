@@ -33,16 +33,6 @@ fn with(member: &str, value: Value) -> Value {
     body
 }
 
-fn refusal(answer: &Answer) -> String {
-    let body = answer.json();
-    format!(
-        "{} {}: {}",
-        answer.status(),
-        body["error"]["code"].as_str().unwrap_or("-"),
-        body["error"]["message"].as_str().unwrap_or("-")
-    )
-}
-
 async fn owner() -> (Azlet, Actor) {
     let azlet = Azlet::start().await;
     let owner = azlet.owner().await;
@@ -93,7 +83,7 @@ async fn what_breaks_a_rule_of_custom_roles_is_refused() {
     let actions = |actions: Value| with("permissions", json!([{ "actions": actions }]));
     let data = |actions: Value| with("permissions", json!([{ "dataActions": actions }]));
     let mut rows = Vec::new();
-    let mut row = |rule: &str, answer: Answer| rows.push(format!("{rule}\n    {}", refusal(&answer)));
+    let mut row = |rule: &str, answer: Answer| rows.push(format!("{rule}\n    {}", answer.refusal()));
     row("name is no GUID (inferred)", owner.put(&url(&subscription(), "/watcher"), &role("x")).await);
     row("no role name", put(with("roleName", json!(""))).await);
     row("no permissions", put(with("permissions", Value::Null)).await);
@@ -166,7 +156,7 @@ async fn a_custom_role_is_shown_where_it_can_be_assigned() {
         let answer = owner.get(&url(scope, &format!("?$filter={filter}"))).await;
         let shown = match answer.json()["value"].as_array() {
             Some(values) => values.iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join(" "),
-            None => refusal(&answer),
+            None => answer.refusal(),
         };
         rows.push(format!("{scope} {filter}\n    {shown}"));
     }
@@ -178,7 +168,7 @@ async fn a_custom_role_is_shown_where_it_can_be_assigned() {
         "roleDefinitionId": format!("/providers/Microsoft.Authorization/roleDefinitions/{NAME}"),
         "principalId": azlet.object_id("nobody"), "principalType": "ServicePrincipal",
     } });
-    insta::assert_snapshot!("definition_out_of_scope", refusal(&owner.put(&assignment, &grant).await));
+    insta::assert_snapshot!("definition_out_of_scope", owner.put(&assignment, &grant).await.refusal());
 }
 
 #[tokio::test]
@@ -189,8 +179,8 @@ async fn a_change_needs_the_right_on_every_scope() {
     assert_eq!(owner.put(&here, &both).await.status(), 201);
     azlet.assign("nobody", "Owner", &subscription());
     let nobody = azlet.actor("nobody").await;
-    insta::assert_snapshot!("definition_linked_put", refusal(&nobody.put(&here, &role("Watcher of registries")).await));
-    insta::assert_snapshot!("definition_linked_delete", refusal(&nobody.delete(&here).await));
+    insta::assert_snapshot!("definition_linked_put", nobody.put(&here, &role("Watcher of registries")).await.refusal());
+    insta::assert_snapshot!("definition_linked_delete", nobody.delete(&here).await.refusal());
     azlet.advance("30m").await;
     let changed = owner.put(&here, &role("Watcher of registries")).await;
     insta::assert_snapshot!("definition_updated", changed.golden());
@@ -221,7 +211,7 @@ async fn the_operations_of_providers_are_told() {
 async fn classic_administrators_are_gone() {
     let (_azlet, owner) = owner().await;
     let path = format!("{}/providers/Microsoft.Authorization/classicAdministrators", subscription());
-    insta::assert_snapshot!("classic_administrators", refusal(&owner.get(&arm(&path, "2015-07-01")).await));
+    insta::assert_snapshot!("classic_administrators", owner.get(&arm(&path, "2015-07-01")).await.refusal());
 }
 
 #[tokio::test]

@@ -134,6 +134,13 @@ impl Answer {
         places.iter().find_map(|place| body.pointer(place)?.as_str().map(str::to_owned)).unwrap_or_default()
     }
 
+    /// A refusal in ARM's shape in one line: status, code and message.
+    pub fn refusal(&self) -> String {
+        let body = self.json();
+        let text = |member: &str| body["error"][member].as_str().unwrap_or("-").to_owned();
+        format!("{} {}: {}", self.status(), text("code"), text("message"))
+    }
+
     /// Status, interesting headers and body.
     pub fn golden(&self) -> String {
         self.golden_with(&[])

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use crate::{Actor, Answer, Azlet, SUBSCRIPTION, arm, resource_id};
+use crate::{Actor, Answer, Azlet, SUBSCRIPTION, arm, my_registry, resource_id};
 
 const VERSION: &str = "2026-06-01";
 
@@ -26,6 +26,15 @@ impl Azlet {
         let group = arm(&format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg"), "2024-11-01");
         let made = owner.put(&group, &json!({ "location": "westus2" })).await;
         assert_eq!(made.status(), 201, "{}", made.golden());
+        (azlet, owner)
+    }
+
+    /// The same with the registry [`my_registry`] in the group.
+    pub async fn with_registry() -> (Self, Actor) {
+        let (azlet, owner) = Self::with_group().await;
+        let body = json!({ "location": "westus2", "sku": { "name": "Premium" } });
+        let made = owner.put(&arm(&my_registry(), "2023-07-01"), &body).await;
+        assert!(made.status() < 300, "{}", made.golden());
         (azlet, owner)
     }
 

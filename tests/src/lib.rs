@@ -142,6 +142,11 @@ pub fn resource_id(group: &str, rest: &str) -> String {
     format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/{group}/providers/{rest}")
 }
 
+/// The id of the registry that [`Azlet::with_registry`] makes.
+pub fn my_registry() -> String {
+    resource_id("rg", "Microsoft.ContainerRegistry/registries/myregistry")
+}
+
 /// The URL of an ARM path with an api-version.
 pub fn arm(path: &str, api_version: &str) -> String {
     let separator = if path.contains('?') { '&' } else { '?' };
