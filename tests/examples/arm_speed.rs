@@ -224,9 +224,7 @@ async fn main() {
     let bare = bare(&head, body).await;
     println!("ratios of one run; {CONNECTIONS} connections, best of {ROUNDS} rounds of {REQUESTS} requests on each");
     let (of_bare, of_arm) = (bare.throughput(&one).await, arm.throughput(&one).await);
-    println!(
-        "bare handler {of_bare:.0} requests/s, ARM GET {of_arm:.0} requests/s (its client and server speak TLS, the other's do not)"
-    );
+    println!("bare handler {of_bare:.0} requests/s, ARM GET {of_arm:.0} requests/s (both behind TLS)");
     report("ARM GET against a bare handler of the same bytes, throughput", of_arm / of_bare, of_arm / of_bare >= BUDGET);
     let page = |rows: usize| get(&format!("/subscriptions/{SUBSCRIPTION}/providers/{IDENTITY}?$top={rows}"), "2024-11-30");
     let few = (arm.time(&one).await, arm.time(&page(50)).await);

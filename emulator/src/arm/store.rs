@@ -15,9 +15,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::kernel::clock::rfc3339_ticks_offset;
 use crate::kernel::principal::{Caller, PrincipalKind};
 use crate::kernel::resource_id::ResourceId;
 use crate::world::Seed;
@@ -92,6 +93,18 @@ impl SystemData {
     pub fn changed(&self, caller: &Caller, now: Timestamp) -> Self {
         let (modified_by, modified_by_type) = author(caller);
         Self { modified_by, modified_by_type, modified_at: now, ..self.clone() }
+    }
+
+    /// `systemData` in bodies.
+    pub fn body(&self) -> Value {
+        json!({
+            "createdBy": self.created_by,
+            "createdByType": self.created_by_type,
+            "createdAt": rfc3339_ticks_offset(self.created_at),
+            "lastModifiedBy": self.modified_by,
+            "lastModifiedByType": self.modified_by_type,
+            "lastModifiedAt": rfc3339_ticks_offset(self.modified_at),
+        })
     }
 }
 

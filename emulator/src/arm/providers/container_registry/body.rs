@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::super::store::{Resource, SystemData};
+use super::super::super::store::Resource;
 use crate::kernel::clock::{rfc3339_ticks, rfc3339_ticks_offset};
 
 /// Properties by the first version that has them, in the order in which they are shown.
@@ -113,18 +113,6 @@ pub(super) fn merge(old: &mut Value, new: &Value) {
     }
 }
 
-/// `systemData` as the provider writes it.
-pub(super) fn system_data(data: &SystemData) -> Value {
-    json!({
-        "createdBy": data.created_by,
-        "createdByType": data.created_by_type,
-        "createdAt": rfc3339_ticks_offset(data.created_at),
-        "lastModifiedBy": data.modified_by,
-        "lastModifiedByType": data.modified_by_type,
-        "lastModifiedAt": rfc3339_ticks_offset(data.modified_at),
-    })
-}
-
 /// A registry as a version shows it, in a provisioning state.
 pub(super) fn registry(resource: &Resource, version: &str, state: &str) -> Value {
     let mut body = Map::new();
@@ -138,7 +126,7 @@ pub(super) fn registry(resource: &Resource, version: &str, state: &str) -> Value
     body.insert("location".into(), json!(resource.location));
     body.insert("tags".into(), json!(resource.tags.clone().unwrap_or_default()));
     if version >= WITH_SYSTEM_DATA {
-        body.insert("systemData".into(), system_data(&resource.system_data));
+        body.insert("systemData".into(), resource.system_data.body());
     }
     let mut shown = Map::new();
     for (key, since) in PROPERTIES {

@@ -410,7 +410,7 @@ pub(super) fn shown(change: &Change<'_>, child: &Child, resource: &Resource, sta
     // Tasks and what belongs to them show it in all versions, as recorded.
     let of_tasks = matches!(child.kind, "tasks" | "taskRuns" | "agentPools");
     if of_tasks || change.request.version.as_str() >= body::WITH_SYSTEM_DATA {
-        value.insert("systemData".into(), body::system_data(&resource.system_data));
+        value.insert("systemData".into(), resource.system_data.body());
     }
     let mut properties = Map::new();
     properties.insert("provisioningState".into(), json!(state));

@@ -14,7 +14,7 @@ use super::super::super::headers::Answer;
 use super::super::super::store::Resource;
 use super::child::{Change, invalid};
 use super::tasks::unavailable;
-use super::{TYPE, body, ok};
+use super::{TYPE, ok};
 use crate::kernel::clock::rfc3339_ticks_offset;
 use crate::kernel::ids::LOWER_ALPHANUMERIC;
 use crate::kernel::resource_id::ResourceId;
@@ -98,7 +98,7 @@ pub(super) fn shown(request: &Request<'_>, run: &Resource, queued: bool) -> Valu
         "properties": all,
         "id": run.id.as_str(),
         "name": run.name(),
-        "systemData": body::system_data(&run.system_data),
+        "systemData": run.system_data.body(),
     })
 }
 

@@ -7,7 +7,6 @@ use super::super::super::store::Resource;
 use super::Part;
 use super::shape::{Etag, Kind, Member, Shape, When};
 use super::template::Scope;
-use crate::kernel::clock::rfc3339_ticks_offset;
 use crate::world::World;
 
 /// What answers begin with, unless the description names its members; those that have rules come behind.
@@ -34,7 +33,7 @@ pub(super) fn body(shape: &Shape, scope: &Scope<'_>, resource: &Resource) -> Val
                 Some(etag) => json!(etag),
                 None => continue,
             },
-            "systemData" => system_data(resource),
+            "systemData" => resource.system_data.body(),
             other => match top(shape, scope, resource, other) {
                 Some(value) => value,
                 None => continue,
@@ -123,16 +122,4 @@ fn etag(shape: &Shape, scope: &Scope<'_>, resource: &Resource) -> Option<String>
         Etag::Weak => Some(format!("W/\"{}\"", guid())),
         Etag::Quoted => Some(format!("\"{}\"", guid())),
     }
-}
-
-fn system_data(resource: &Resource) -> Value {
-    let data = &resource.system_data;
-    json!({
-        "createdBy": data.created_by,
-        "createdByType": data.created_by_type,
-        "createdAt": rfc3339_ticks_offset(data.created_at),
-        "lastModifiedBy": data.modified_by,
-        "lastModifiedByType": data.modified_by_type,
-        "lastModifiedAt": rfc3339_ticks_offset(data.modified_at),
-    })
 }
