@@ -153,3 +153,15 @@ async fn who_may_read_a_part_is_shown_that_part() {
     assert_eq!(seen("resourceGroups/shut/resources").await, Vec::<String>::new());
     assert_eq!(seen("resourceGroups/open/resources").await, names);
 }
+
+/// Source: recorded lists of clusters, whose links carry the number of a row in AKS' own table.
+#[tokio::test]
+async fn no_cluster_lies_behind_a_row_of_aks_own_table() {
+    let (_azlet, owner) = Azlet::with_group().await;
+    let clusters =
+        format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.ContainerService/managedClusters");
+    let get = async |query: &str| owner.get(&arm(&format!("{clusters}?{query}"), "2024-07-01")).await;
+    let behind = get("$skipToken=1812853&skipToken=1812853").await;
+    assert_eq!((behind.status(), behind.json()), (200, json!({ "value": [] })));
+    assert_eq!(get("$skipToken=nonsense").await.status(), 400);
+}
