@@ -7,7 +7,9 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, DATE, EXPIRES, PRAGMA, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
+use jiff::Timestamp;
 use jiff::civil::DateTime;
+use jiff::fmt::rfc2822::DateTimePrinter;
 use jiff::tz::Offset;
 use serde_json::Value;
 use uuid::Uuid;
@@ -58,7 +60,7 @@ pub fn stamp(world: &World, context: &Context<'_>, answer: Answer) -> Response<B
     headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
     headers.insert(EXPIRES, HeaderValue::from_static("-1"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
-    put(&mut headers, DATE, &http_date(date));
+    put(&mut headers, DATE, &http_date(now));
     if !text.is_empty() {
         let plain = answer.voice == Voice::Cluster;
         let kind = if plain { "application/json" } else { "application/json; charset=utf-8" };
@@ -98,14 +100,8 @@ fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 }
 
 /// RFC 9110's date.
-fn http_date(date: DateTime) -> String {
-    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let position = |number: i8| usize::try_from(number - 1).unwrap_or_default();
-    let day = DAYS[position(date.weekday().to_monday_one_offset()) % 7];
-    let month = MONTHS[position(date.month()) % 12];
-    let (hour, minute, second) = (date.hour(), date.minute(), date.second());
-    format!("{day}, {:02} {month} {:04} {hour:02}:{minute:02}:{second:02} GMT", date.day(), date.year())
+fn http_date(now: Timestamp) -> String {
+    DateTimePrinter::new().timestamp_to_rfc9110_string(&now).unwrap_or_default()
 }
 
 /// Compact JSON; Container Service's provider indents by one blank, with one more before every line.
@@ -183,7 +179,7 @@ mod tests {
 
     #[test]
     fn dates_are_those_of_http() {
-        let at = |second| Offset::UTC.to_datetime(jiff::Timestamp::from_second(second).expect("in range"));
+        let at = |second| Timestamp::from_second(second).expect("in range");
         assert_eq!(http_date(at(784_111_777)), "Sun, 06 Nov 1994 08:49:37 GMT");
         assert_eq!(http_date(at(1_793_606_400)), "Mon, 02 Nov 2026 08:00:00 GMT");
     }
