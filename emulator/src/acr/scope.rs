@@ -120,7 +120,8 @@ impl Scope {
     /// The part of this scope that a holder of rights is granted; `None` if it is nothing.
     pub fn granted_by(&self, holds: &dyn Fn(Right) -> bool) -> Option<Self> {
         let actions = match (self.kind.as_str(), self.name.as_str()) {
-            ("repository", _) => self.repository_actions(holds),
+            // The other kind is documented with pulling alone; that it takes the same rights is inferred.
+            ("repository" | "artifact-repository", _) => self.repository_actions(holds),
             ("registry", "catalog") => whole(holds(Right::CatalogList)),
             ("registry", "deleted_catalog") => whole(holds(Right::DeletedRead)),
             _ => Vec::new(),

@@ -68,6 +68,8 @@ pub struct Settings {
     pub regional_endpoints: bool,
     /// Its regions.
     pub regions: Vec<String>,
+    /// Whether its SKU is Premium, which may be called twice as often.
+    pub premium: bool,
 }
 
 /// IPv4 addresses that begin alike.
@@ -120,6 +122,7 @@ impl Default for Settings {
             data_endpoints: false,
             regional_endpoints: false,
             regions: Vec::new(),
+            premium: false,
         }
     }
 }

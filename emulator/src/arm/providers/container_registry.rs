@@ -4,6 +4,7 @@
 mod actions;
 mod body;
 mod cache;
+mod certificates;
 mod child;
 mod connected;
 mod import;

@@ -307,6 +307,7 @@ fn settings(world: &World, resource: &Resource, admin_passwords: [String; 2]) ->
         data_endpoints: flag("dataEndpointEnabled"),
         regional_endpoints: text("regionalEndpoints") == "Enabled",
         regions: regions(world, resource),
+        premium: resource.sku.as_ref().is_some_and(|sku| sku["name"] == "Premium"),
     }
 }
 

@@ -13,7 +13,7 @@ use super::super::super::error::Error;
 use super::super::super::headers::Answer;
 use super::super::super::store::Resource;
 use super::child::{self, Change, Child, Reply, is_name};
-use super::{ok, registry, sku};
+use super::{certificates, ok, registry, sku};
 use crate::acr::token_users::{MapAction, TokenPassword, TokenUser};
 use crate::kernel::clock::rfc3339_ticks_offset;
 use crate::kernel::resource_id::ResourceId;
@@ -139,20 +139,22 @@ fn make_token(change: &Change<'_>) -> Result<Map<String, Value>, Error> {
     Ok(properties)
 }
 
-/// The credentials of a token: passwords can only be taken away here, `generateCredentials` makes them.
+/// The credentials of a token: passwords can only be taken away here, `generateCredentials` makes them; certificates come with
+/// their public part.
 fn credentials(change: &Change<'_>, before: Option<Value>) -> Result<Value, Error> {
-    let before = before.filter(Value::is_object).unwrap_or_else(|| json!({ "passwords": [] }));
+    let mut held = before.filter(Value::is_object).unwrap_or_else(|| json!({ "passwords": [] }));
     let given = &change.given()["credentials"];
     if given.is_null() {
-        return Ok(before);
+        return Ok(held);
     }
-    if given["certificates"].as_array().is_some_and(|list| !list.is_empty()) {
-        return Err(super::super::super::error::not_implemented("certificates of a token"));
+    if !given["certificates"].is_null() {
+        held["certificates"] = json!(certificates::given(change, &given["certificates"])?);
     }
-    let Some(wanted) = given["passwords"].as_array() else { return Ok(before) };
-    let named = |password: &&Value| wanted.iter().any(|wanted| wanted["name"] == password["name"]);
-    let left: Vec<Value> = before["passwords"].as_array().into_iter().flatten().filter(named).cloned().collect();
-    Ok(json!({ "passwords": left }))
+    if let Some(wanted) = given["passwords"].as_array() {
+        let named = |password: &&Value| wanted.iter().any(|wanted| wanted["name"] == password["name"]);
+        held["passwords"] = held["passwords"].as_array().into_iter().flatten().filter(named).cloned().collect();
+    }
+    Ok(held)
 }
 
 /// The scope map of this registry with this id, as a resource.
@@ -230,7 +232,10 @@ pub(super) fn generate(request: &Request<'_>) -> Result<Answer, Error> {
     }
     kept.sort_by_key(|password| password["name"].as_str().unwrap_or_default().to_owned());
     let mut resource = Resource::clone(&token);
-    resource.properties.insert("credentials".into(), json!({ "passwords": kept }));
+    let mut credentials =
+        resource.properties.get("credentials").filter(|it| it.is_object()).cloned().unwrap_or_else(|| json!({}));
+    credentials["passwords"] = json!(kept);
+    resource.properties.insert("credentials".into(), credentials);
     request.world.arm.put_resource(resource);
     sync(&change);
     let mut users = change.registry.token_users.write();
