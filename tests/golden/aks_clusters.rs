@@ -135,8 +135,10 @@ async fn a_kubeconfig_leads_to_the_cluster() {
 #[tokio::test]
 async fn a_service_principal_can_be_the_identity_of_a_cluster() {
     let (_azlet, owner) = Azlet::with_group().await;
-    let mut body =
-        body_with("servicePrincipalProfile", json!({ "clientId": "0a210000-0000-4000-8000-0000000000a3", "secret": "s" }));
+    let mut body = body_with(
+        "servicePrincipalProfile",
+        json!({ "clientId": "0a210000-0000-4000-8000-0000000000a3", "secret": "azlet~reader~secret" }),
+    );
     body.as_object_mut().expect("an object").remove("identity");
     let cluster = owner.put_and_wait(&url("c"), &body).await.json();
     assert_eq!(cluster["properties"]["servicePrincipalProfile"], json!({ "clientId": "0a210000-0000-4000-8000-0000000000a3" }));

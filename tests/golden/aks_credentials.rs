@@ -68,7 +68,7 @@ async fn who_reads_metrics_gets_a_credential_without_rights() {
 }
 
 #[tokio::test]
-async fn access_profiles_are_read_with_the_right_to_list_credentials() {
+async fn access_profiles_are_read_by_readers_and_their_credentials_by_who_may_list_them() {
     let (azlet, owner) = Azlet::with_group().await;
     create(&owner, &json!({})).await;
     let got = owner.get(&below("/accessProfiles/clusterUser")).await.json();
@@ -76,9 +76,12 @@ async fn access_profiles_are_read_with_the_right_to_list_credentials() {
     assert_eq!(got, posted);
     assert_eq!(got["type"], "Microsoft.ContainerService/ManagedClusters/AccessProfiles");
     assert!(got["properties"]["kubeConfig"].is_string());
+    let reader = azlet.actor("reader").await;
     insta::assert_snapshot!(
-        "access_profile_denied",
-        azlet.actor("reader").await.get(&below("/accessProfiles/clusterUser")).await.golden()
+        "access_profile_of_a_reader_without_kubeconfig_inferred",
+        reader.get(&below("/accessProfiles/clusterUser")).await.golden()
     );
+    let denied = reader.post(&below("/accessProfiles/clusterUser/listCredential"), &json!({})).await;
+    insta::assert_snapshot!("access_profile_denied", denied.golden());
     insta::assert_snapshot!("access_profile_unknown_inferred", owner.get(&below("/accessProfiles/nobody")).await.golden());
 }

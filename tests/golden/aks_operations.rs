@@ -131,12 +131,15 @@ async fn credentials_are_reset_only_where_a_cluster_has_them() {
     let app = |name: &str| world.seed.principal(name).and_then(|principal| principal.app_id).expect("an application").to_string();
     let own = arm(&resource_id("rg", "Microsoft.ContainerService/managedClusters/sp"), VERSION);
     let mut body = update();
-    body["properties"]["servicePrincipalProfile"] = json!({ "clientId": app("contributor"), "secret": "s" });
+    body["properties"]["servicePrincipalProfile"] =
+        json!({ "clientId": app("contributor"), "secret": "azlet~contributor~secret" });
     assert_eq!(owner.put_and_wait(&own, &body).await.status(), 200);
     let url = own.replace("/sp?", "/sp/resetServicePrincipalProfile?");
     let unknown = owner.post(&url, &json!({ "clientId": "11111111-0000-4000-8000-000000000001" })).await;
     insta::assert_snapshot!("reset_service_principal_unknown", unknown.golden());
-    let resetting = owner.post(&url, &json!({ "clientId": app("reader"), "secret": "t" })).await;
+    let wrong = owner.post(&url, &json!({ "clientId": app("reader"), "secret": "azlet~contributor~secret" })).await;
+    insta::assert_snapshot!("reset_service_principal_wrong_secret", wrong.golden());
+    let resetting = owner.post(&url, &json!({ "clientId": app("reader"), "secret": "azlet~reader~secret" })).await;
     assert_eq!(owner.follow(&resetting).await.json()["status"], "Succeeded");
     let profile = owner.get(&own).await.json()["properties"]["servicePrincipalProfile"].clone();
     assert_eq!(profile, json!({ "clientId": app("reader") }));

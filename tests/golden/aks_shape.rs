@@ -119,7 +119,7 @@ async fn an_api_version_shows_what_it_knows() {
 #[tokio::test]
 async fn a_service_principal_can_be_exchanged_for_identities() {
     let (_azlet, owner) = Azlet::with_group().await;
-    let application = json!({ "clientId": "0a210000-0000-4000-8000-0000000000a3", "secret": "s" });
+    let application = json!({ "clientId": "0a210000-0000-4000-8000-0000000000a3", "secret": "azlet~reader~secret" });
     let mut with_application = body(&json!({ "servicePrincipalProfile": application }));
     with_application.as_object_mut().expect("an object").remove("identity");
     let made = owner.put_and_wait(&url("c"), &with_application).await.json();

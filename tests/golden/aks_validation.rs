@@ -106,7 +106,7 @@ async fn what_a_cluster_keeps_for_life_is_named() {
         "oidcIssuerProfile": { "enabled": true },
     }));
     owner.put_and_wait(&url("c"), &made).await;
-    let service_principal = json!({ "clientId": "0a210000-0000-4000-8000-0000000000a3", "secret": "s" });
+    let service_principal = json!({ "clientId": "0a210000-0000-4000-8000-0000000000a3", "secret": "azlet~reader~secret" });
     let mut without_identity = body(&json!({ "servicePrincipalProfile": service_principal }));
     without_identity["identity"] = json!({ "type": "None" });
     let rows = [
@@ -201,4 +201,104 @@ async fn a_subnet_needs_the_right_to_join_it_and_must_be_there() {
     let good = at(&subnet, "172.16.0.0/16", "172.16.0.10");
     insta::assert_snapshot!("subnet_not_to_be_joined", aks_contributor.put(&url("c"), &good).await.golden());
     assert_eq!(owner.put(&url("c"), &good).await.status(), 201);
+}
+
+#[tokio::test]
+async fn names_follow_aks_rules() {
+    let (_azlet, owner) = Azlet::with_group().await;
+    let long = "x".repeat(64);
+    let mut lines = String::new();
+    for (rule, name) in [
+        ("a hyphen at the end", "c-"),
+        ("an underscore at the start", "_c"),
+        ("too long", &long),
+        ("microsoft anywhere", "my-microsoft-c"),
+        ("windows anywhere", "MyWindows"),
+        ("login at the start", "Login1"),
+        ("xbox at the start", "xbox-c"),
+        ("a reserved word as the whole name", "Azure"),
+    ] {
+        lines.push_str(&format!("{rule}\n    {}\n", refusal(&owner.put(&url(name), &body(&json!({}))).await)));
+    }
+    for (rule, name, os) in [
+        ("a pool's name in capitals", "Pool", "Linux"),
+        ("a pool's name with a digit first", "1pool", "Linux"),
+        ("a pool's name that is too long", "averylongname", "Linux"),
+        ("a Windows pool's name that is too long", "npwindo", "Windows"),
+    ] {
+        let pool = json!({ "name": name, "osType": os });
+        lines.push_str(&format!("{rule}\n    {}\n", refusal(&owner.put(&url("c"), &body_with_pool(&pool)).await)));
+    }
+    let long = "d".repeat(55);
+    for (rule, prefix) in
+        [("a full stop in the prefix", "a.b"), ("a hyphen at its end", "a-"), ("a prefix that is too long", &long)]
+    {
+        let body = body(&json!({ "dnsPrefix": prefix }));
+        lines.push_str(&format!("{rule}\n    {}\n", refusal(&owner.put(&url("c"), &body).await)));
+    }
+    insta::assert_snapshot!(lines);
+    for good in ["a", "my-login", "azure1", &"y".repeat(63)] {
+        assert_eq!(owner.put(&url(good), &body(&json!({}))).await.status(), 201, "{good}");
+    }
+}
+
+#[tokio::test]
+async fn pools_fit_together() {
+    let (_azlet, owner) = Azlet::with_group().await;
+    let pool = |name: &str, mode: &str, os: &str, count: u32| json!({ "name": name, "mode": mode, "osType": os, "count": count });
+    let many: Vec<Value> = (0..101).map(|number| pool(&format!("np{number}"), "System", "Linux", 1)).collect();
+    let of = |pools: Value| body(&json!({ "agentPoolProfiles": pools }));
+    let rows = [
+        ("the first pool is of Windows (inferred)", of(json!([pool("npwin", "System", "Windows", 1)]))),
+        ("no system pool", of(json!([pool("np", "User", "Linux", 1)]))),
+        ("a system pool without nodes", of(json!([pool("np", "System", "Linux", 0)]))),
+        ("a user pool of too many nodes", of(json!([pool("np", "System", "Linux", 1), pool("np2", "User", "Linux", 1001)]))),
+        ("a name twice (inferred)", of(json!([pool("np", "System", "Linux", 1), pool("np", "User", "Linux", 1)]))),
+        ("a hundred and one pools (inferred)", of(json!(many))),
+    ];
+    insta::assert_snapshot!(refusals(&owner, "c", &rows).await);
+    let good = of(json!([pool("np", "System", "Linux", 1), pool("np2", "User", "Linux", 0)]));
+    assert_eq!(owner.put(&url("c"), &good).await.status(), 201);
+}
+
+#[tokio::test]
+async fn a_service_principals_secret_is_tried() {
+    let (azlet, owner) = Azlet::with_group().await;
+    let acting_as = |profile: Value| {
+        let mut body = body(&json!({ "servicePrincipalProfile": profile }));
+        body.as_object_mut().expect("an object").remove("identity");
+        body
+    };
+    let (object_id, app_id) = ("33333333-0000-4000-8000-000000000001", "33333333-0000-4000-8000-000000000002");
+    let principal = json!({ "objectId": object_id, "type": "ServicePrincipal", "appId": app_id, "clientSecret": "right" });
+    azlet.put_principal(&principal).await;
+    let rows = [
+        (
+            "an application that is not there",
+            acting_as(json!({ "clientId": "99999999-0000-4000-8000-000000000000", "secret": "s" })),
+        ),
+        ("a client id that is none (inferred)", acting_as(json!({ "clientId": "me", "secret": "s" }))),
+        ("a wrong secret", acting_as(json!({ "clientId": app_id, "secret": "wrong" }))),
+        ("no secret (inferred)", acting_as(json!({ "clientId": app_id }))),
+    ];
+    insta::assert_snapshot!("service_principal_refused", refusals(&owner, "c", &rows).await);
+    assert_eq!(owner.put(&url("c"), &acting_as(json!({ "clientId": app_id, "secret": "right" }))).await.status(), 201);
+    // Who reads a cluster and writes it back has no secret to send.
+    assert_eq!(owner.put(&url("c"), &acting_as(json!({ "clientId": app_id }))).await.status(), 200);
+    let graph = azlet.bearer(azlet.token("owner", "https://graph.microsoft.com").await);
+    let application =
+        graph.post("https://graph.microsoft.com/v1.0/applications", &json!({ "displayName": "short" })).await.json();
+    let app_id = &application["appId"];
+    graph.post("https://graph.microsoft.com/v1.0/servicePrincipals", &json!({ "appId": app_id })).await;
+    let object = application["id"].as_str().expect("an id");
+    let added = graph
+        .post(
+            &format!("https://graph.microsoft.com/v1.0/applications/{object}/addPassword"),
+            &json!({ "passwordCredential": { "displayName": "an hour", "endDateTime": "2026-11-02T09:00:00Z" } }),
+        )
+        .await
+        .json();
+    azlet.advance("1h").await;
+    let expired = acting_as(json!({ "clientId": app_id, "secret": added["secretText"] }));
+    insta::assert_snapshot!("service_principal_secret_expired", refusal(&azlet.owner().await.put(&url("d"), &expired).await));
 }

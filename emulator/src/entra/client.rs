@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::error::Error;
+use super::error::{Error, Trace};
 use super::grants::Form;
 use super::store::{Application, Principal, first_party};
 use super::token::Proof;
@@ -134,15 +134,7 @@ impl Client {
     }
 
     fn check_secret(&self, world: &World, secret: &str) -> Result<(), Error> {
-        let credentials = world.directory.credentials(self.app_id);
-        // All are compared, so that the time taken tells nothing about which one it was.
-        let known =
-            credentials.passwords.iter().fold(None, |found, known| if known.secret.is(secret) { Some(known) } else { found });
-        match known {
-            None => Err(Error::invalid_secret(&self.id)),
-            Some(known) if known.end <= world.clock.now() => Err(Error::expired_secret(&self.id)),
-            Some(_) => Ok(()),
-        }
+        check_secret(world, self.app_id, &self.id, secret)
     }
 
     /// A token that the application signed itself names it as issuer; any other is another issuer's.
@@ -156,4 +148,25 @@ impl Client {
         assertion::check(world, self.app_id, &parsed)?;
         Ok(Proof::Certificate)
     }
+}
+
+fn check_secret(world: &World, app_id: Uuid, id: &str, secret: &str) -> Result<(), Error> {
+    let credentials = world.directory.credentials(app_id);
+    // All are compared, so that the time taken tells nothing about which one it was.
+    let known = credentials.passwords.iter().fold(None, |found, known| if known.secret.is(secret) { Some(known) } else { found });
+    match known {
+        None => Err(Error::invalid_secret(id)),
+        Some(known) if known.end <= world.clock.now() => Err(Error::expired_secret(id)),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Tries the secret of an application that a service was given, as the service would at the token endpoint: the body of the refusal.
+///
+/// # Errors
+///
+/// What Entra answers if the secret is wrong or has expired.
+pub fn try_secret(world: &World, app_id: Uuid, secret: &str) -> Result<(), Value> {
+    let trace = Trace::new(world, &HeaderMap::new());
+    check_secret(world, app_id, &app_id.to_string(), secret).map_err(|error| error.body(&trace))
 }

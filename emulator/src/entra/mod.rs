@@ -22,6 +22,8 @@ mod user_tokens;
 use axum::Router;
 use axum::routing::{get, post};
 
+pub use client::try_secret;
+
 /// Every route of the plane.
 pub fn router() -> Router {
     Router::new()

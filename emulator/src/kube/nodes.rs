@@ -26,7 +26,7 @@ pub fn reconcile(world: &World, cluster: &Cluster) {
     let mut number = 0;
     let mut wanted: Vec<(String, Value)> = Vec::new();
     for pool in &spec.node_pools {
-        for index in 0..pool.count {
+        for index in indices(pool) {
             let name = name(world, &spec, pool, index);
             wanted.push((name.clone(), node(world, &spec, pool, &name, (number, index))));
             number += 1;
@@ -47,6 +47,18 @@ pub fn reconcile(world: &World, cluster: &Cluster) {
             tracing::warn!(kubernetes.node = %name, "cannot make the node: {error}");
         }
     }
+}
+
+/// The numbers of a pool's machines: the first that were not taken away by name.
+fn indices(pool: &NodePool) -> impl Iterator<Item = u32> {
+    let count = usize::try_from(pool.count).unwrap_or_default();
+    (0..).filter(|index| !pool.gone.contains(index)).take(count)
+}
+
+/// The number that a machine's name ends with: six digits of base 36.
+pub fn number(name: &str) -> Option<u32> {
+    let digits = name.len().checked_sub(6).and_then(|start| name.get(start..))?;
+    u32::from_str_radix(digits, 36).ok()
 }
 
 /// Makes a node that is there already be as its pool now says: version, labels and taints. Labels that others set stay, and so do the
@@ -224,6 +236,7 @@ mod tests {
     fn machines_are_numbered_in_base_36_and_taints_are_read() {
         assert_eq!(base_36(0), "000000");
         assert_eq!(base_36(37), "000011");
+        assert_eq!((number("aks-np-12345678-vmss00000z"), number("aksnpw000011"), number("short")), (Some(35), Some(37), None));
         assert_eq!(taint("a=b:NoSchedule"), Some(json!({ "key": "a", "effect": "NoSchedule", "value": "b" })));
         assert_eq!(taint("a:NoExecute"), Some(json!({ "key": "a", "effect": "NoExecute" })));
         assert_eq!(taint("nonsense"), None);

@@ -134,6 +134,8 @@ pub struct NodePool {
     pub name: String,
     /// How many nodes.
     pub count: u32,
+    /// The numbers of machines that were taken away by name; they are never given again.
+    pub gone: Vec<u32>,
     /// `Standard_DS2_v2`.
     pub vm_size: String,
     /// `System` or `User`.

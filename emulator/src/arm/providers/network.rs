@@ -3,6 +3,7 @@
 //! Source: Azure's documentation of virtual networks, and error texts that users have reported. There are no packets: nothing is
 //! routed or filtered.
 
+mod private_endpoint;
 mod range;
 
 use axum::http::StatusCode;
@@ -13,6 +14,7 @@ use super::super::error::Error;
 use super::super::store::Resource;
 use super::data::{Hooks, Write};
 use crate::kernel::resource_id::ResourceId;
+pub(super) use private_endpoint::{Link, links_to};
 use range::Range;
 
 /// The hooks of the provider.
@@ -41,6 +43,7 @@ impl Hooks for Network {
                 public_address(request, &mut write.resource);
                 Ok(())
             }
+            private_endpoint::TYPE => private_endpoint::check(request, &write.resource),
             _ => Ok(()),
         }
     }
@@ -210,18 +213,23 @@ fn apart(name: &str, range: Range, seen: &[(&str, Range)], network: &str) -> Res
 fn references(request: &Request<'_>, subnet: &Resource) -> Result<(), Error> {
     for member in ["networkSecurityGroup", "routeTable"] {
         let Some(id) = subnet.properties.get(member).and_then(|given| given["id"].as_str()) else { continue };
-        if request.world.arm.resource(&ResourceId::new(id)).is_none() {
-            return Err(refused(
-                "InvalidResourceReference",
-                format!(
-                    "Resource {id} referenced by resource {} was not found. Please make sure that the referenced resource exists, and \
-                     that both resources are in the same region.",
-                    subnet.id
-                ),
-            ));
-        }
+        must_exist(request, id, subnet)?;
     }
     Ok(())
+}
+
+fn must_exist(request: &Request<'_>, id: &str, by: &Resource) -> Result<(), Error> {
+    if request.world.arm.resource(&ResourceId::new(id)).is_some() {
+        return Ok(());
+    }
+    Err(refused(
+        "InvalidResourceReference",
+        format!(
+            "Resource {id} referenced by resource {} was not found. Please make sure that the referenced resource exists, and that both \
+             resources are in the same region.",
+            by.id
+        ),
+    ))
 }
 
 fn subnets_with<'a>(

@@ -9,12 +9,11 @@ use super::super::super::Request;
 use super::super::super::error::{self, Error, Voice};
 use super::super::super::headers::Answer;
 use super::super::super::store::Resource;
+use super::super::network::{Link, links_to};
 use super::child::{self, Change, invalid};
 use super::{TYPE, ok};
-use crate::kernel::resource_id::ResourceId;
 use crate::world::World;
 
-const ENDPOINTS: &str = "Microsoft.Network/privateEndpoints";
 const KIND: &str = "privateEndpointConnections";
 
 /// A connection.
@@ -26,38 +25,23 @@ pub(super) struct Connection {
 
 /// The connections of a registry, in the order of the endpoints' ids.
 pub(super) fn all(world: &World, registry: &Resource) -> Vec<Connection> {
-    let mut found = Vec::new();
-    for subscription in world.arm.subscriptions() {
-        let scope = ResourceId::of_subscription(subscription.id);
-        for endpoint in world.arm.resources_of_type(ENDPOINTS, &scope) {
-            for (key, approved) in [("privateLinkServiceConnections", true), ("manualPrivateLinkServiceConnections", false)] {
-                let list = endpoint.properties.get(key).and_then(Value::as_array).into_iter().flatten();
-                let about = |it: &&Value| {
-                    let id = it["properties"]["privateLinkServiceId"].as_str();
-                    id.is_some_and(|id| ResourceId::new(id) == registry.id)
-                };
-                found.extend(list.filter(about).filter_map(|link| connection(world, registry, &endpoint, link, approved)));
-            }
-        }
-    }
-    found
+    links_to(world, &registry.id).iter().filter_map(|link| connection(world, registry, link)).collect()
 }
 
-fn connection(world: &World, registry: &Resource, endpoint: &Resource, link: &Value, approved: bool) -> Option<Connection> {
-    let number = world.ids.named(&format!("{} {}", endpoint.id.key(), registry.id.key())).simple().to_string();
+fn connection(world: &World, registry: &Resource, link: &Link) -> Option<Connection> {
+    let number = world.ids.named(&format!("{} {}", link.endpoint.id.key(), registry.id.key())).simple().to_string();
     let name = format!("{}.{number}", registry.name());
     let kept = world.arm.resource(&registry.id.join(&format!("{KIND}/{name}")));
     if kept.as_ref().is_some_and(|kept| kept.properties.contains_key("gone")) {
         return None;
     }
-    let message = link["properties"]["requestMessage"].as_str().unwrap_or_default();
-    let first = if approved {
+    let first = if link.approved {
         json!({ "status": "Approved", "description": "Auto-Approved" })
     } else {
-        json!({ "status": "Pending", "description": message })
+        json!({ "status": "Pending", "description": link.message })
     };
     let state = kept.and_then(|kept| kept.properties.get("state").cloned()).unwrap_or(first);
-    Some(Connection { name, endpoint: endpoint.id.as_str().to_owned(), state })
+    Some(Connection { name, endpoint: link.endpoint.id.as_str().to_owned(), state })
 }
 
 fn shown(registry: &Resource, connection: &Connection) -> Value {

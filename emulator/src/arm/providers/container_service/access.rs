@@ -39,18 +39,26 @@ pub(super) fn of_namespace(request: &Request<'_>, cluster: &Resource, role: Role
     Ok(Answer::json(Voice::Cluster, StatusCode::OK, body))
 }
 
-/// `accessProfiles/{role}`, and the same by POST to its `listCredential`.
+/// What hands out the kubeconfig of an access profile.
+const LIST_CREDENTIAL: &str = "Microsoft.ContainerService/managedClusters/accessProfiles/listCredential/action";
+
+/// `accessProfiles/{role}`, and the same by POST to its `listCredential`. To read a profile is a right of its own, which readers have; that
+/// the kubeconfig is shown to those alone who may list it is inferred.
 pub(super) fn profile(request: &Request<'_>) -> Result<Answer, Error> {
     let cluster = guard::cluster(request).ok_or_else(|| children::absent_cluster(request))?;
     let name = request.target.names.get(1).map_or("", String::as_str);
     let role = Role::named(name).ok_or_else(|| errors::child_not_found("access profile", name))?;
-    let body = json!({
+    let mut body = json!({
         "id": format!("{}/accessProfiles/{}", cluster.id, role.name()),
         "location": cluster.location,
         "name": role.name(),
         "type": "Microsoft.ContainerService/ManagedClusters/AccessProfiles",
-        "properties": { "kubeConfig": kubeconfig(request, &cluster, role, "")? },
+        "properties": {},
     });
+    let profile = cluster.id.join(&format!("accessProfiles/{}", role.name()));
+    if request.may(LIST_CREDENTIAL, &profile) {
+        body["properties"]["kubeConfig"] = json!(kubeconfig(request, &cluster, role, "")?);
+    }
     Ok(Answer::json(Voice::Cluster, StatusCode::OK, body))
 }
 

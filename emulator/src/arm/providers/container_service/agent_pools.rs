@@ -10,18 +10,19 @@ use super::super::super::Request;
 use super::super::super::error::{self, Error, Voice};
 use super::super::super::headers::Answer;
 use super::super::super::store::Resource;
-use super::{accepted, begin, body, clusters, errors, page, pool, rules, schema, shown, states, validate, written};
+use super::{accepted, begin, body, clusters, errors, machines, page, pool, rules, schema, shown, states, validate, written};
 use crate::kernel::resource_id::ResourceId;
 use crate::kube::store::NodePool;
 
-/// The pools of a cluster's properties, as its Kubernetes side needs them.
-pub(super) fn node_pools(properties: &Map<String, Value>) -> Vec<NodePool> {
+/// The pools of a cluster, as its Kubernetes side needs them.
+pub(super) fn node_pools(cluster: &Resource) -> Vec<NodePool> {
     let text = |pool: &Value, member: &str| pool[member].as_str().unwrap_or_default().to_owned();
-    profiles(properties)
+    profiles(&cluster.properties)
         .iter()
         .map(|pool| NodePool {
             name: text(pool, "name"),
             count: count(pool),
+            gone: machines::deleted(cluster, pool["name"].as_str().unwrap_or_default()),
             vm_size: text(pool, "vmSize"),
             mode: text(pool, "mode"),
             os_sku: text(pool, "osSKU"),
@@ -176,7 +177,7 @@ pub(super) fn delete(request: &Request<'_>) -> Result<Answer, Error> {
     }
     let mut properties = before.properties.clone();
     properties.insert("agentPoolProfiles".into(), Value::Array(pools));
-    let cluster = clusters::change(request, &before, properties);
+    let cluster = clusters::change(request, &machines::forgotten(&before, name), properties);
     Ok(accepted(begin(request, &request.target.id, cluster.location.as_deref().unwrap_or_default(), "Deleting")))
 }
 

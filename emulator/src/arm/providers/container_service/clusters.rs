@@ -171,7 +171,7 @@ fn run(world: &World, resource: &Resource, facts: &Facts, kubelet: &Kubelet) {
         fqdn: facts.fqdn.clone(),
         location: resource.location.clone().unwrap_or_default(),
         version: facts.version.1.clone(),
-        node_pools: agent_pools::node_pools(&resource.properties),
+        node_pools: agent_pools::node_pools(resource),
         kubelet_identity: Some(kubelet.identity.clone()),
         user_token: token(existing.as_ref().map(|spec| spec.user_token.clone())),
         admin_token: token(existing.as_ref().map(|spec| spec.admin_token.clone())),
@@ -323,7 +323,7 @@ pub(super) fn change(request: &Request<'_>, before: &Resource, properties: Map<S
 /// Makes the nodes of a cluster be as its properties say.
 pub(super) fn reconcile(world: &World, resource: &Resource) {
     if let Some(cluster) = world.kube.by_arm_id(&resource.id) {
-        let node_pools = agent_pools::node_pools(&resource.properties);
+        let node_pools = agent_pools::node_pools(resource);
         let before = cluster.spec();
         let kubelet_identity =
             lifecycle::kubelet_of_service_principal(world, resource).or_else(|| before.kubelet_identity.clone());

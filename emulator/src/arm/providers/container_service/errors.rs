@@ -135,6 +135,16 @@ pub(super) fn service_principal_not_found(client_id: &str, tenant: impl std::fmt
     Error::cluster(BAD, "ServicePrincipalNotFound", message)
 }
 
+/// A secret that Entra refuses, with what it answered, which AKS repeats.
+pub(super) fn service_principal_invalid(tenant: impl std::fmt::Display, refusal: &serde_json::Value) -> Error {
+    let message = format!(
+        "The credentials in ServicePrincipalProfile were invalid. Please see https://aka.ms/aks-sp-help for more details. (Details: adal: \
+         Refresh request failed. Status Code = '401'. Response body: {refusal} Endpoint \
+         https://login.microsoftonline.com/{tenant}/oauth2/token?api-version=1.0)"
+    );
+    Error::cluster(BAD, "BadRequest", message)
+}
+
 /// A kubelet identity that the control plane's identity may not hand to nodes (text inferred from AKS' page on it).
 pub(super) fn kubelet_identity_permission(control_plane: &str, kubelet: &str) -> Error {
     let message = format!(

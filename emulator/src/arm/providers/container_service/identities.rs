@@ -1,6 +1,7 @@
 //! The identities of a cluster: of its control plane, as which it manages its nodes, and of its kubelets, as which they pull
 //! images. They are two, and a role given to the first does nothing for the second.
-//! Source: AKS' documentation, "Use a managed identity" and "Bring your own kubelet identity".
+//! Source: AKS' documentation, "Use a managed identity" and "Bring your own kubelet identity"; of a service principal's secret its
+//! troubleshooting page on expired secrets and messages that users have reported.
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -10,6 +11,7 @@ use super::super::super::error::{self, Error};
 use super::super::super::store::Resource;
 use super::super::managed_identity::{self, Identity};
 use super::errors;
+use crate::entra;
 use crate::kernel::access::Plane;
 use crate::kernel::principal::{Caller, PrincipalKind};
 use crate::kernel::resource_id::ResourceId;
@@ -88,13 +90,35 @@ fn service_principal(request: &Request<'_>, before: Option<&Resource>) -> Result
     let client_id = asked
         .or_else(|| said(before?.properties.get("servicePrincipalProfile")))
         .ok_or_else(|| errors::invalid_parameter("servicePrincipalProfile.clientId"))?;
-    let tenant = request.world.directory.tenant.id;
-    Uuid::try_parse(&client_id)
+    let identity = application(request, &client_id)?;
+    let secret = request.body.pointer("/properties/servicePrincipalProfile/secret").and_then(Value::as_str);
+    check_secret(request, identity.client_id, secret, before.is_none())?;
+    Ok(ControlPlane::ServicePrincipal(identity))
+}
+
+/// The application that a cluster shall act as.
+pub(super) fn application(request: &Request<'_>, client_id: &str) -> Result<KubeletIdentity, Error> {
+    let directory = &request.world.directory;
+    Uuid::try_parse(client_id)
         .ok()
-        .and_then(|app_id| request.world.directory.by_app_id(app_id))
+        .and_then(|app_id| directory.by_app_id(app_id))
         .and_then(|principal| Some(KubeletIdentity { object_id: principal.object_id, client_id: principal.app_id()? }))
-        .map(ControlPlane::ServicePrincipal)
-        .ok_or_else(|| errors::service_principal_not_found(&client_id, tenant))
+        .ok_or_else(|| errors::service_principal_not_found(client_id, directory.tenant.id))
+}
+
+/// AKS tries the secret that it is given. A new cluster needs one (inferred); an application of which the directory has no secret at all
+/// is one whose secrets were never told here, and is believed.
+pub(super) fn check_secret(request: &Request<'_>, app_id: Uuid, secret: Option<&str>, needed: bool) -> Result<(), Error> {
+    let directory = &request.world.directory;
+    if directory.credentials(app_id).passwords.is_empty() {
+        return Ok(());
+    }
+    match secret.filter(|secret| !secret.is_empty()) {
+        Some(secret) => entra::try_secret(request.world, app_id, secret)
+            .map_err(|refusal| errors::service_principal_invalid(directory.tenant.id, &refusal)),
+        None if needed => Err(errors::missing_parameter("servicePrincipalProfile.secret")),
+        None => Ok(()),
+    }
 }
 
 /// A user-assigned identity by its resource id.

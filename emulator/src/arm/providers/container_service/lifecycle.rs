@@ -9,7 +9,7 @@ use super::super::super::Request;
 use super::super::super::error::Error;
 use super::super::super::headers::Answer;
 use super::super::super::store::{Ending, Resource};
-use super::{accepted, agent_pools, begin, begin_ending, body, clusters, errors, guard, states};
+use super::{accepted, agent_pools, begin, begin_ending, body, clusters, errors, guard, identities, states};
 use crate::kernel::ids::HEX;
 use crate::kernel::resource_id::ResourceId;
 use crate::kube;
@@ -111,9 +111,8 @@ pub(super) fn reset_service_principal(request: &Request<'_>) -> Result<Answer, E
         return Err(errors::no_service_principal());
     }
     let client_id = text(request, "clientId").ok_or_else(|| errors::invalid_parameter("clientId"))?;
-    let known = uuid::Uuid::try_parse(client_id).ok().and_then(|app_id| request.world.directory.by_app_id(app_id));
-    let tenant = request.world.directory.tenant.id;
-    known.ok_or_else(|| errors::service_principal_not_found(client_id, tenant))?;
+    let identity = identities::application(request, client_id)?;
+    identities::check_secret(request, identity.client_id, text(request, "secret"), false)?;
     let mut properties = cluster.properties.clone();
     properties.insert("servicePrincipalProfile".into(), json!({ "clientId": client_id }));
     Ok(operate(request, &cluster, "Updating", Ending::Become(properties)))

@@ -25,6 +25,7 @@ mod mesh;
 mod namespaces;
 mod network;
 mod pool;
+mod private_link;
 mod profiles;
 mod ranges;
 mod reference;
@@ -80,6 +81,7 @@ pub(in crate::arm) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
         ("managedClusters/managedNamespaces", _) => namespaces::answer(request),
         ("managedClusters/managedNamespaces/listCredential", _) => namespaces::credential(request),
         ("managedClusters/agentPools/machines", _) => machines::get(request),
+        ("managedClusters/agentPools/deleteMachines", _) => machines::delete(request),
         ("managedClusters/meshUpgradeProfiles", _) => mesh::upgrades(request),
         ("locations/meshRevisionProfiles", _) => mesh::revisions(request),
         ("snapshots" | "managedclustersnapshots", _) => snapshots::answer(request),

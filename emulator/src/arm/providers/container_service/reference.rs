@@ -12,7 +12,7 @@ use super::super::super::catalog::Known;
 use super::super::super::error::{self, Error, Voice};
 use super::super::super::headers::Answer;
 use super::super::super::store::Resource;
-use super::{children, errors, guard, page, versions};
+use super::{children, errors, guard, page, private_link, versions};
 
 static DATA: LazyLock<Value> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../../../../../fixtures/container-service/reference.json"))
@@ -153,12 +153,9 @@ fn about(request: &Request<'_>, kind: &str, cluster: &Resource) -> Result<Answer
             "properties": { "agentPoolVersions": versions::of_pools(text(cluster, "currentKubernetesVersion")) },
         }))),
         "outboundNetworkDependenciesEndpoints" => Ok(page(outbound(cluster))),
-        "privateLinkResources" => Ok(page(private_link(cluster).into_iter().collect())),
-        "resolvePrivateLinkServiceId" => {
-            let link = private_link(cluster).filter(|_| request.body["name"] == "management");
-            let link = link.ok_or_else(|| errors::invalid_parameter("name"))?;
-            Ok(ok(json!({ "privateLinkServiceID": link["privateLinkServiceID"] })))
-        }
+        "privateLinkResources" => Ok(page(private_link::resource(cluster).into_iter().collect())),
+        "resolvePrivateLinkServiceId" => private_link::resolve(request, cluster),
+        "privateEndpointConnections" => private_link::connections(request, cluster),
         _ if matches!(*request.method, Method::PUT | Method::DELETE) => {
             Err(error::not_implemented(&format!("{} of Microsoft.ContainerService/managedClusters/{kind}", request.method)))
         }
@@ -169,7 +166,6 @@ fn about(request: &Request<'_>, kind: &str, cluster: &Resource) -> Result<Answer
 
 fn noun(kind: &str) -> &'static str {
     match kind {
-        "privateEndpointConnections" => "private endpoint connection",
         "detectors" => "detector",
         _ => "load balancer",
     }
@@ -187,26 +183,6 @@ fn outbound(cluster: &Resource) -> Vec<Value> {
     let own = |port: u16, protocol: &str| json!([{ "domainName": text(cluster, "fqdn"), "endpointDetails": [{ "port": port, "protocol": protocol }] }]);
     categories.push(json!({ "category": "apiserver", "endpoints": own(443, "Https") }));
     categories
-}
-
-/// The private link of a private cluster.
-fn private_link(cluster: &Resource) -> Option<Value> {
-    let private = cluster.properties.get("apiServerAccessProfile").is_some_and(|profile| profile["enablePrivateCluster"] == true);
-    private.then(|| {
-        let service = format!(
-            "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Network/privateLinkServices/kube-apiserver",
-            cluster.id.subscription().unwrap_or_default(),
-            text(cluster, "nodeResourceGroup")
-        );
-        json!({
-            "id": format!("{}/privateLinkResources/management", cluster.id),
-            "name": "management",
-            "type": "Microsoft.ContainerService/managedClusters/privateLinkResources",
-            "groupId": "management",
-            "requiredMembers": ["management"],
-            "privateLinkServiceID": service,
-        })
-    })
 }
 
 #[cfg(test)]

@@ -10,6 +10,38 @@ use crate::arm::error::Error;
 /// Words that a cluster's name must not hold, and words that it must not begin with (AKS' naming rules).
 const RESERVED_ANYWHERE: [&str; 2] = ["MICROSOFT", "WINDOWS"];
 const RESERVED_AT_START: [&str; 2] = ["LOGIN", "XBOX"];
+/// Words that cannot be a whole name (Azure's list of reserved resource names).
+const RESERVED: [&str; 29] = [
+    "ACCESS",
+    "AZURE",
+    "BING",
+    "BIZSPARK",
+    "BIZTALK",
+    "CORTANA",
+    "DIRECTX",
+    "DOTNET",
+    "DYNAMICS",
+    "EXCEL",
+    "EXCHANGE",
+    "FOREFRONT",
+    "GROOVE",
+    "HOLOLENS",
+    "HYPERV",
+    "KINECT",
+    "LYNC",
+    "MSDN",
+    "O365",
+    "OFFICE",
+    "OFFICE365",
+    "ONEDRIVE",
+    "ONENOTE",
+    "OUTLOOK",
+    "POWERPOINT",
+    "SHAREPOINT",
+    "SKYPE",
+    "VISIO",
+    "VISUALSTUDIO",
+];
 
 /// A cluster's name.
 pub(super) fn cluster_name(name: &str) -> Result<(), Error> {
@@ -33,6 +65,9 @@ pub(super) fn cluster_name(name: &str) -> Result<(), Error> {
             "\"{name}\" managed cluster name is invalid because 'LOGIN' and 'XBOX' can't be used at the start of a resource name, but \
              can be used later in the name."
         )));
+    }
+    if RESERVED.contains(&upper.as_str()) {
+        return Err(errors::invalid_name(&format!("\"{name}\" managed cluster name is invalid because it is reserved.")));
     }
     Ok(())
 }
