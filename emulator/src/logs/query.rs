@@ -6,6 +6,7 @@
 mod eval;
 mod lexer;
 mod parser;
+mod syntax;
 pub mod value;
 
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use jiff::Timestamp;
 
 use super::store::Row;
 pub use eval::Answer;
-pub use parser::Query;
+pub use syntax::Query;
 pub use value::{Type, Value};
 
 /// Why a query has no answer.
@@ -43,12 +44,12 @@ pub trait Source {
 }
 
 /// Reads a query; an answer can be had as often as wanted.
-pub fn parse(text: &str) -> Result<parser::Query, Fault> {
+pub fn parse(text: &str) -> Result<Query, Fault> {
     parser::parse(text)
 }
 
 /// Answers a query.
-pub fn run(query: &parser::Query, source: &dyn Source, now: Timestamp) -> Result<Answer, Fault> {
+pub fn run(query: &Query, source: &dyn Source, now: Timestamp) -> Result<Answer, Fault> {
     eval::run(query, source, now)
 }
 
@@ -173,6 +174,33 @@ mod tests {
         ] {
             assert_eq!(ask(text), Err(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn no_length_of_an_expression_does_harm() {
+        let links = |count: usize| Fault::Unknown(format!("an expression of more than {count} links"));
+        for (link, most) in [(" or Size == 1", 500), (" and Size == 1", 500)] {
+            let chain = |links: usize| format!("T | where Size == 1{} | count", link.repeat(links));
+            assert_eq!(ask(&chain(most)).as_deref(), Ok("Count: 1"), "{link}");
+            assert_eq!(ask(&chain(most + 1)), Err(links(most)), "{link}");
+            assert_eq!(ask(&chain(20_000)), Err(links(most)), "{link}");
+        }
+        for link in ["+1", "-1", "*1", ".a", "[0]"] {
+            assert!(ask(&format!("T | project X = More{}", link.repeat(500))).is_ok() || link.ends_with('1'), "{link}");
+            assert_eq!(ask(&format!("T | project X = More{}", link.repeat(50_000))), Err(links(500)), "{link}");
+        }
+        let nested = |depth: usize| format!("T | where {}true{} | count", "(".repeat(depth), ")".repeat(depth));
+        assert_eq!(ask(&nested(60)).as_deref(), Ok("Count: 3"));
+        assert_eq!(ask(&nested(50_000)), Err(Fault::Unknown("an expression nested more than 64 deep".into())));
+    }
+
+    #[test]
+    fn a_text_that_doubles_stops_to_grow() {
+        let doubled = "| extend X = strcat(X, X) ".repeat(40);
+        assert_eq!(
+            ask(&format!("T | take 1 | project X = 'ab' {doubled}| project strlen(X)")).as_deref(),
+            Ok("Column1: 1048576")
+        );
     }
 
     proptest! {

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use super::parser::{Expression, Key, Named, Operator, Query};
+use super::syntax::{Expression, Key, Named, Operator, Query};
 use super::value::{Type, Value};
 use super::{Columns, Fault, Source};
 pub(super) use functions::literal;

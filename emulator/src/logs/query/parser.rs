@@ -1,102 +1,11 @@
-//! From tokens to a query: a recursive descent with the precedence of the language (`or`, `and`, comparisons, sums, products).
+//! From tokens to a query: a recursive descent.
+
+mod expressions;
 
 use super::Fault;
 use super::lexer::{Placed, Token, tokens};
-use super::value::Value;
+use super::syntax::{Key, Named, Operator, Query};
 
-/// A query.
-#[derive(Clone, Debug)]
-pub struct Query {
-    pub(super) table: String,
-    pub(super) operators: Vec<Operator>,
-}
-
-impl Query {
-    /// The table that it asks.
-    pub fn table(&self) -> &str {
-        &self.table
-    }
-}
-
-/// One operator behind a `|`.
-#[derive(Clone, Debug)]
-pub(super) enum Operator {
-    Where(Expression),
-    Project(Vec<Named>),
-    ProjectAway(Vec<String>),
-    Extend(Vec<Named>),
-    Sort(Vec<Key>),
-    Take(usize),
-    Count,
-    Distinct(Option<Vec<Named>>),
-    Summarize { what: Vec<Named>, by: Vec<Named> },
-}
-
-/// An expression with the name that it is given; without one, it gets a name of its own.
-#[derive(Clone, Debug)]
-pub(super) struct Named {
-    pub name: Option<String>,
-    pub expression: Expression,
-}
-
-/// A key of a sort.
-#[derive(Clone, Debug)]
-pub(super) struct Key {
-    pub expression: Expression,
-    pub descending: bool,
-    pub nulls_first: bool,
-}
-
-/// An expression.
-#[derive(Clone, Debug)]
-pub(super) enum Expression {
-    Literal(Value),
-    Column(String),
-    Member(Box<Expression>, String),
-    Element(Box<Expression>, Box<Expression>),
-    Call(String, Vec<Expression>),
-    Not(Box<Expression>),
-    Negative(Box<Expression>),
-    Both(Box<Expression>, &'static str, Box<Expression>),
-    /// A comparison of texts by word.
-    Compare(Box<Expression>, String, Box<Expression>),
-    Among {
-        value: Box<Expression>,
-        word: String,
-        list: Vec<Expression>,
-    },
-    Between {
-        value: Box<Expression>,
-        from: Box<Expression>,
-        to: Box<Expression>,
-        negated: bool,
-    },
-}
-
-/// Comparisons of texts, each with its negation.
-const TEXT_WORDS: [&str; 20] = [
-    "contains",
-    "!contains",
-    "contains_cs",
-    "!contains_cs",
-    "startswith",
-    "!startswith",
-    "startswith_cs",
-    "!startswith_cs",
-    "endswith",
-    "!endswith",
-    "endswith_cs",
-    "!endswith_cs",
-    "has",
-    "!has",
-    "has_cs",
-    "!has_cs",
-    "hasprefix",
-    "!hasprefix",
-    "hassuffix",
-    "!hassuffix",
-];
-const LIST_WORDS: [&str; 6] = ["in", "!in", "in~", "!in~", "has_any", "has_all"];
 /// Operators of the language that are not built here.
 const OTHERS: [&str; 30] = [
     "as",
@@ -130,19 +39,17 @@ const OTHERS: [&str; 30] = [
     "alias",
     "restrict",
 ];
-/// How deep expressions may be nested.
-const DEEPEST: usize = 64;
-
 struct Parser<'a> {
     text: &'a str,
     tokens: Vec<Placed>,
     next: usize,
     depth: usize,
+    links: usize,
 }
 
 /// Reads a query.
 pub(super) fn parse(text: &str) -> Result<Query, Fault> {
-    let mut parser = Parser { text, tokens: tokens(text)?, next: 0, depth: 0 };
+    let mut parser = Parser { text, tokens: tokens(text)?, next: 0, depth: 0, links: 0 };
     let table = parser.table()?;
     let mut operators = Vec::new();
     while parser.sign("|") {
@@ -320,181 +227,5 @@ impl Parser<'_> {
         let what = if matches!(self.peek(), Some(Token::Word(word)) if word == "by") { Vec::new() } else { self.all_named()? };
         let by = if self.keyword("by") { self.all_named()? } else { Vec::new() };
         Ok(Operator::Summarize { what, by })
-    }
-
-    fn expression(&mut self) -> Result<Expression, Fault> {
-        self.depth += 1;
-        if self.depth > DEEPEST {
-            return Err(self.fault());
-        }
-        let mut left = self.conjunction()?;
-        while self.keyword("or") {
-            left = Expression::Both(Box::new(left), "or", Box::new(self.conjunction()?));
-        }
-        self.depth -= 1;
-        Ok(left)
-    }
-
-    fn conjunction(&mut self) -> Result<Expression, Fault> {
-        let mut left = self.comparison()?;
-        while self.keyword("and") {
-            left = Expression::Both(Box::new(left), "and", Box::new(self.comparison()?));
-        }
-        Ok(left)
-    }
-
-    fn comparison(&mut self) -> Result<Expression, Fault> {
-        let left = self.sum()?;
-        for (sign, meaning) in [
-            ("==", "=="),
-            ("!=", "!="),
-            ("<>", "!="),
-            ("=~", "=~"),
-            ("!~", "!~"),
-            ("<=", "<="),
-            (">=", ">="),
-            ("<", "<"),
-            (">", ">"),
-        ] {
-            if self.sign(sign) {
-                return Ok(Expression::Both(Box::new(left), meaning, Box::new(self.sum()?)));
-            }
-        }
-        let Some(Token::Word(word)) = self.peek().cloned() else { return Ok(left) };
-        if TEXT_WORDS.contains(&word.as_str()) {
-            self.next += 1;
-            return Ok(Expression::Compare(Box::new(left), word, Box::new(self.sum()?)));
-        }
-        if word == "matches" {
-            self.next += 1;
-            return if self.keyword("regex") {
-                Ok(Expression::Compare(Box::new(left), "matches regex".into(), Box::new(self.sum()?)))
-            } else {
-                Err(self.fault())
-            };
-        }
-        if LIST_WORDS.contains(&word.as_str()) {
-            self.next += 1;
-            self.expect("(")?;
-            let list = self.list(")")?;
-            return Ok(Expression::Among { value: Box::new(left), word, list });
-        }
-        if word == "between" || word == "!between" {
-            self.next += 1;
-            self.expect("(")?;
-            let from = Box::new(self.sum()?);
-            self.expect("..")?;
-            let to = Box::new(self.sum()?);
-            self.expect(")")?;
-            return Ok(Expression::Between { value: Box::new(left), from, to, negated: word.starts_with('!') });
-        }
-        Ok(left)
-    }
-
-    fn sum(&mut self) -> Result<Expression, Fault> {
-        let mut left = self.product()?;
-        loop {
-            let sign = if self.sign("+") {
-                "+"
-            } else if self.sign("-") {
-                "-"
-            } else {
-                return Ok(left);
-            };
-            left = Expression::Both(Box::new(left), sign, Box::new(self.product()?));
-        }
-    }
-
-    fn product(&mut self) -> Result<Expression, Fault> {
-        let mut left = self.unary()?;
-        loop {
-            let sign = if self.sign("*") {
-                "*"
-            } else if self.sign("/") {
-                "/"
-            } else {
-                return Ok(left);
-            };
-            left = Expression::Both(Box::new(left), sign, Box::new(self.unary()?));
-        }
-    }
-
-    fn unary(&mut self) -> Result<Expression, Fault> {
-        let mut negative = false;
-        while self.sign("-") {
-            negative = !negative;
-        }
-        let mut value = self.primary()?;
-        loop {
-            if self.sign(".") {
-                value = Expression::Member(Box::new(value), self.word()?);
-            } else if self.sign("[") {
-                let index = self.expression()?;
-                self.expect("]")?;
-                value = Expression::Element(Box::new(value), Box::new(index));
-            } else {
-                break;
-            }
-        }
-        Ok(if negative { Expression::Negative(Box::new(value)) } else { value })
-    }
-
-    fn primary(&mut self) -> Result<Expression, Fault> {
-        let Some(token) = self.peek().cloned() else { return Err(self.fault()) };
-        if token == Token::Sign("[") {
-            return Ok(Expression::Column(self.name()?));
-        }
-        if self.sign("(") {
-            let inner = self.expression()?;
-            self.expect(")")?;
-            return Ok(inner);
-        }
-        let value = match token {
-            Token::Long(value) => Value::Long(value),
-            Token::Real(value) => Value::Real(value),
-            Token::Span(ticks) => Value::Span(ticks),
-            Token::Text(text) => Value::Text(text),
-            Token::Word(word) => return self.by_word(&word),
-            Token::Literal(word, inside) => super::eval::literal(&word, &inside).ok_or_else(|| self.fault())?,
-            Token::Sign(_) => return Err(self.fault()),
-        };
-        self.next += 1;
-        Ok(Expression::Literal(value))
-    }
-
-    fn by_word(&mut self, word: &str) -> Result<Expression, Fault> {
-        if matches!(word, "true" | "false") {
-            self.next += 1;
-            return Ok(Expression::Literal(Value::Bool(word == "true")));
-        }
-        let name = self.word()?;
-        if !self.sign("(") {
-            return Ok(Expression::Column(name));
-        }
-        let arguments = self.list(")")?;
-        if name == "not" && arguments.len() == 1 {
-            let inner = arguments.into_iter().next().ok_or_else(|| self.fault())?;
-            return Ok(Expression::Not(Box::new(inner)));
-        }
-        Ok(Expression::Call(name, arguments))
-    }
-
-    fn list(&mut self, end: &str) -> Result<Vec<Expression>, Fault> {
-        let mut all = Vec::new();
-        if self.sign(end) {
-            return Ok(all);
-        }
-        loop {
-            // `count(*)` counts rows, as `count()` does.
-            if self.sign("*") {
-                self.expect(end)?;
-                return Ok(all);
-            }
-            all.push(self.expression()?);
-            if self.sign(end) {
-                return Ok(all);
-            }
-            self.expect(",")?;
-        }
     }
 }

@@ -8,6 +8,9 @@ use serde_json::{Value as Json, json};
 use super::super::Fault;
 use super::super::value::{Type, Value};
 
+/// A text is never longer: what is put together beyond that is cut, as the language's reference of `string` says.
+const LONGEST_TEXT: usize = 1024 * 1024;
+
 /// Whether a condition holds: nothing is no.
 pub(super) fn truth(value: &Value) -> bool {
     matches!(value, Value::Bool(true) | Value::Dynamic(Json::Bool(true)))
@@ -258,6 +261,19 @@ pub(super) fn type_of_call(name: &str, arguments: &[Type]) -> Result<Type, Fault
     Err(Fault::Semantic("SEM0219", message))
 }
 
+/// Texts one behind the other, cut where the language's texts end.
+fn joined(values: &[Value]) -> String {
+    let mut whole = String::new();
+    for value in values {
+        whole.push_str(&value.text());
+        if whole.len() > LONGEST_TEXT {
+            whole.truncate(whole.floor_char_boundary(LONGEST_TEXT));
+            break;
+        }
+    }
+    whole
+}
+
 /// The value of a function.
 pub(super) fn call(name: &str, values: &[Value], now: Timestamp) -> Value {
     let first = values.first().cloned().unwrap_or(Value::Null);
@@ -272,7 +288,7 @@ pub(super) fn call(name: &str, values: &[Value], now: Timestamp) -> Value {
         ("tostring", other) => Value::Text(other.text()),
         ("tolower", other) => Value::Text(other.text().to_lowercase()),
         ("toupper", other) => Value::Text(other.text().to_uppercase()),
-        ("strcat", _) => Value::Text(values.iter().map(Value::text).collect()),
+        ("strcat", _) => Value::Text(joined(values)),
         ("substring", other) => Value::Text(substring(&other.text(), values.get(1), values.get(2))),
         ("strlen", other) => long(other.text().chars().count()),
         ("array_length", Value::Dynamic(Json::Array(items))) => long(items.len()),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
-use super::super::parser::{Expression, Named};
+use super::super::syntax::{Expression, Named};
 use super::super::value::{Type, Value};
 use super::super::{Columns, Fault};
 use super::{Answer, Frame, evaluate, functions, identity, named_columns, type_of};
