@@ -206,6 +206,12 @@ impl Error {
         Self::new(413, "RequestEntityTooLarge", message, Some(json!({})))
     }
 
+    /// 413: a JSON patch of too many operations.
+    pub fn too_many_operations(limit: usize, got: usize) -> Self {
+        let message = format!("The allowed maximum operations in a JSON patch is {limit}, got {got}");
+        Self::new(413, "RequestEntityTooLarge", message, Some(json!({})))
+    }
+
     /// 415 with the types that would do.
     pub fn unsupported_media_type(message: impl Into<String>) -> Self {
         Self::new(415, "UnsupportedMediaType", message, Some(json!({})))

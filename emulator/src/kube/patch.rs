@@ -1,6 +1,8 @@
 //! Patches: strategic merge (apimachinery's `strategicpatch`, with the merge keys of the table of types), JSON merge (RFC 7396) and
 //! JSON patch (RFC 6902).
 
+mod json;
+
 use serde_json::{Map, Value};
 
 use super::error::{Cause, Error};
@@ -39,11 +41,7 @@ impl PatchType {
 pub fn apply(patch_type: PatchType, type_name: &str, current: &Value, patch: &Value) -> Result<Value, Error> {
     let mut new = current.clone();
     match patch_type {
-        PatchType::Json => {
-            let operations: json_patch::Patch = serde_json::from_value(patch.clone())
-                .map_err(|error| Error::bad_request(format!("error decoding patch: {error}")))?;
-            json_patch::patch(&mut new, &operations).map_err(|error| rejected(&error.to_string()))?;
-        }
+        PatchType::Json => json::apply(&mut new, patch)?,
         PatchType::Merge | PatchType::Strategic if !patch.is_object() => {
             return Err(Error::bad_request(
                 "error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}",

@@ -56,7 +56,7 @@ const SWITCHES: [(&str, &str); 22] = [
 
 /// A command line, read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Args {
+pub struct Args {
     pub(super) verb: String,
     pub(super) words: Vec<String>,
     flags: Vec<(String, String)>,
@@ -64,7 +64,7 @@ pub(super) struct Args {
 
 impl Args {
     /// Reads words; the error is what kubectl prints.
-    pub(super) fn parse(words: &[String]) -> Result<Self, String> {
+    pub fn parse(words: &[String]) -> Result<Self, String> {
         let mut args = Self::default();
         let mut rest = words.iter();
         let mut only_words = false;

@@ -3,13 +3,20 @@
 
 use serde_json::Value;
 
+/// So many parts of a template are written, ranges counted as often as they run: more is no question but a mistake.
+const STEPS_AT_MOST: usize = 1_000_000;
+/// A text that is longer is written no further.
+const LONGEST: usize = 4 * 1024 * 1024;
+/// Ranges may lie in one another so deep.
+const DEEPEST: usize = 32;
+
 /// What a template makes of an object.
-pub(super) fn render(template: &str, object: &Value) -> Result<String, String> {
+pub fn render(template: &str, object: &Value) -> Result<String, String> {
     let template = template.trim_matches('\'');
     let parts = parts(template)?;
-    let mut text = String::new();
-    write(&parts, &mut 0, object, object, &mut text)?;
-    Ok(text)
+    let mut writer = Writer { parts: &parts, root: object, at: 0, steps: 0, depth: 0, text: String::new() };
+    writer.write(object)?;
+    Ok(writer.text)
 }
 
 enum Part {
@@ -54,31 +61,59 @@ fn closing(text: &str) -> Option<usize> {
     })
 }
 
-fn write(parts: &[Part], at: &mut usize, root: &Value, current: &Value, text: &mut String) -> Result<(), String> {
-    while let Some(part) = parts.get(*at) {
-        *at += 1;
-        match part {
-            Part::Text(plain) => text.push_str(plain),
-            Part::End => return Ok(()),
-            Part::Path(path) => {
-                let found = select(path, root, current)?;
-                text.push_str(&found.into_iter().map(show).collect::<Vec<_>>().join(" "));
+/// A template while it is written.
+struct Writer<'a> {
+    parts: &'a [Part],
+    root: &'a Value,
+    at: usize,
+    /// Parts written so far, and ranges that are open.
+    steps: usize,
+    depth: usize,
+    text: String,
+}
+
+impl<'a> Writer<'a> {
+    /// Writes up to the end of the range, or of the template.
+    fn write(&mut self, current: &'a Value) -> Result<(), String> {
+        while let Some(part) = self.parts.get(self.at) {
+            self.at += 1;
+            self.steps += 1;
+            if self.steps > STEPS_AT_MOST || self.text.len() > LONGEST {
+                return Err(broken("template: azlet writes no more of it, its output is too long"));
             }
-            Part::Range(path) => {
-                let body = *at;
-                let found = select(path, root, current)?;
-                if found.is_empty() {
-                    // The body is passed over: written nowhere.
-                    write(parts, at, root, &Value::Null, &mut String::new())?;
+            match part {
+                Part::Text(plain) => self.text.push_str(plain),
+                Part::End => return Ok(()),
+                Part::Path(path) => {
+                    let found = select(path, self.root, current)?;
+                    self.text.push_str(&found.into_iter().map(show).collect::<Vec<_>>().join(" "));
                 }
-                for item in found {
-                    *at = body;
-                    write(parts, at, root, item, text)?;
-                }
+                Part::Range(path) => self.range(path, current)?,
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    fn range(&mut self, path: &str, current: &'a Value) -> Result<(), String> {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(broken(&format!("template: azlet takes ranges no more than {DEEPEST} deep")));
+        }
+        let body = self.at;
+        let found = select(path, self.root, current)?;
+        if found.is_empty() {
+            // The body is passed over: written nowhere.
+            let kept = self.text.len();
+            self.write(&Value::Null)?;
+            self.text.truncate(kept);
+        }
+        for item in found {
+            self.at = body;
+            self.write(item)?;
+        }
+        self.depth -= 1;
+        Ok(())
+    }
 }
 
 fn show(value: &Value) -> String {
@@ -177,6 +212,16 @@ fn holds(condition: &str, root: &Value, item: &Value) -> Result<bool, String> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn ranges_that_multiply_are_stopped() {
+        let object = json!({ "items": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] });
+        let nested = |depth: usize| format!("{}x{}", "{range $.items[*]}".repeat(depth), "{end}".repeat(depth));
+        assert_eq!(render(&nested(3), &object).map(|text| text.len()), Ok(1000));
+        assert!(render(&nested(20), &object).is_err_and(|why| why.contains("too long")));
+        assert!(render(&"{range $}".repeat(50_000), &object).is_err_and(|why| why.contains("32 deep")));
+        assert!(render(&"{$}".repeat(900_000), &object).is_err_and(|why| why.contains("too long")));
+    }
 
     #[test]
     fn templates_find_what_kubectls_find() {

@@ -1,10 +1,10 @@
 //! A small kubectl, for commands that run beside the cluster (AKS' run command): its arguments, its requests, its output.
 //! Follows `kubectl`'s own commands and printers (`k8s.io/kubectl`, `k8s.io/cli-runtime`); what it does not do says so and ends with 1.
 
-mod args;
+pub mod args;
 mod describe;
 mod get;
-mod jsonpath;
+pub mod jsonpath;
 mod manifest;
 mod print;
 mod rollout;

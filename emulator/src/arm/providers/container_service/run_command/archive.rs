@@ -8,6 +8,8 @@ use crate::kube::kubectl::Files;
 
 /// A file may be this large when it is unpacked.
 const FILE_AT_MOST: usize = 4 * 1024 * 1024;
+/// All of them together: entries may share their bytes, and a few of them could fill the memory.
+const ALL_AT_MOST: usize = 16 * 1024 * 1024;
 const END: [u8; 4] = *b"PK\x05\x06";
 const ENTRY: [u8; 4] = *b"PK\x01\x02";
 
@@ -31,6 +33,7 @@ fn read(bytes: &[u8]) -> Option<Files> {
     let end = bytes.windows(4).rposition(|window| window == END)?;
     let (count, mut at) = (number(bytes, end + 10, 2)?, number(bytes, end + 16, 4)?);
     let mut files = Files::new();
+    let mut whole = 0;
     for _ in 0..count {
         if bytes.get(at..at.checked_add(4)?)? != ENTRY {
             return None;
@@ -53,6 +56,10 @@ fn read(bytes: &[u8]) -> Option<Files> {
             8 => miniz_oxide::inflate::decompress_to_vec_with_limit(data, FILE_AT_MOST).ok()?,
             _ => return None,
         };
+        whole += content.len();
+        if whole > ALL_AT_MOST {
+            return None;
+        }
         if let Ok(text) = String::from_utf8(content)
             && !path.ends_with('/')
         {
@@ -76,6 +83,27 @@ mod tests {
         assert_eq!(files.get("a.txt").map(String::as_str), Some("hello"));
         assert_eq!(files.get("d/b.txt").map(String::len), Some(500));
         assert_eq!(files.len(), 2);
+    }
+
+    #[test]
+    fn entries_that_share_their_bytes_fill_no_memory() {
+        let packed = miniz_oxide::deflate::compress_to_vec(&vec![b'a'; FILE_AT_MOST], 9);
+        let length = u32::try_from(packed.len()).expect("small").to_le_bytes();
+        // A local header of no names, the bytes, and many entries that name them.
+        let bytes = [b"PK\x03\x04".as_slice(), &[0; 26], &packed].concat();
+        let begin = u32::try_from(bytes.len()).expect("small").to_le_bytes();
+        let entry = |name: u8| {
+            let fields = [&[0; 6][..], &[8, 0], &[0; 8], &length, &[0; 4], &[1, 0], &[0; 16], &[name]];
+            [ENTRY.as_slice(), &fields.concat()].concat()
+        };
+        let archive = |count: u8| {
+            let entries = (0..count).flat_map(|name| entry(b'a' + name)).collect::<Vec<_>>();
+            let end = [END.as_slice(), &[0; 6], &[count, 0], &[0; 4], &begin, &[0; 2]].concat();
+            [bytes.as_slice(), &entries, &end].concat()
+        };
+        let few = read(&archive(4)).expect("as much as there may be");
+        assert_eq!((few.len(), few["d"].len()), (4, FILE_AT_MOST));
+        assert!(read(&archive(5)).is_none());
     }
 
     #[test]
