@@ -292,3 +292,42 @@ async fn rows_are_kept_as_long_as_the_workspace_says_and_come_back_with_it() {
     let short = json!({ "location": "westus2", "properties": { "retentionInDays": 7 } });
     insta::assert_snapshot!("workspace_retention_inferred", owner.put(&url, &short).await.golden());
 }
+
+#[tokio::test]
+async fn a_batch_answers_each_query_as_if_it_came_alone() {
+    let scene = Scene::with_registry().await;
+    let url = "https://api.loganalytics.io/v1/$batch";
+    let asker = scene.azlet.bearer(scene.azlet.token("owner", "https://api.loganalytics.io").await);
+    let count = json!({ "query": format!("{LOGINS} | count"), "timespan": "P1D" });
+    let query = |id: &str, workspace: &str, body: &Value| json!({ "id": id, "method": "POST", "path": "/query", "workspace": workspace, "body": body });
+    let mut wishful = query("statistics", &scene.customer, &count);
+    wishful["headers"] = json!({ "Prefer": "wait=60,include-statistics=true,include-render=true" });
+    let mut by_get = query("method_inferred", &scene.customer, &count);
+    by_get["method"] = json!("GET");
+    let nothing = "00000000-0000-0000-0000-000000000001";
+    let requests = json!([
+        query("count", &scene.customer, &count),
+        wishful,
+        query("syntax", &scene.customer, &json!({ "query": "AKSAudit | wher x" })),
+        query("no_query", &scene.customer, &json!({})),
+        query("no_workspace", nothing, &count),
+        by_get,
+    ]);
+    insta::assert_snapshot!("batch", asker.post(url, &json!({ "requests": requests })).await.golden());
+    let nobody = scene.azlet.bearer(scene.azlet.token("nobody", "https://api.loganalytics.io").await);
+    let one = json!({ "requests": [query("one", &scene.customer, &count)] });
+    insta::assert_snapshot!("batch_without_right", nobody.post(url, &one).await.golden());
+    let twice = json!({ "requests": vec![query("one", &scene.customer, &count); 2] });
+    for (name, body) in [
+        ("no_requests_inferred", json!({})),
+        ("no_id_inferred", json!({ "requests": [{ "workspace": scene.customer }] })),
+        ("an_id_twice_inferred", twice),
+        ("too_many_inferred", json!({ "requests": vec![json!({}); 101] })),
+    ] {
+        let refused = asker.post(url, &body).await;
+        assert_eq!(refused.status(), 400, "{name}");
+        insta::assert_snapshot!(format!("batch_refused_{name}"), refused.golden());
+    }
+    assert_eq!(scene.azlet.bearer("x").post(url, &one).await.status(), 401);
+    assert_eq!(asker.get(url).await.status(), 405);
+}

@@ -98,6 +98,11 @@ impl Error {
         error
     }
 
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// The answer's body.
     pub fn body(&self, world: &World) -> Value {
         let mut error = json!({ "message": self.message, "code": self.code, "correlationId": world.ids.uuid() });

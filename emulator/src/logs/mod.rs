@@ -4,6 +4,7 @@
 //! (`fixtures/logs/tables.json`).
 
 mod auth;
+mod batch;
 mod error;
 pub mod query;
 pub mod store;
@@ -16,7 +17,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use jiff::{SignedDuration, Span, Timestamp};
 use serde_json::{Value, json};
@@ -40,6 +41,7 @@ const LONGEST_QUERY: usize = 256 * 1024;
 pub fn router() -> Router {
     Router::new()
         .route("/v1/workspaces/{id}/query", get(by_url).post(by_body).fallback(no_verb))
+        .route("/v1/$batch", post(several).fallback(no_verb))
         .fallback(async |Extension(world): Extension<Arc<World>>| Error::no_path().answer(&world))
 }
 
@@ -52,6 +54,9 @@ async fn no_verb(Extension(world): Extension<Arc<World>>) -> Response {
 pub struct Question {
     query: String,
     timespan: Option<String>,
+    /// What is wanted beside the tables.
+    statistics: bool,
+    render: bool,
 }
 
 impl Question {
@@ -79,7 +84,19 @@ impl Question {
             let message = format!("The query is longer than {LONGEST_QUERY} bytes.");
             return Err(Error::bad_argument("QueryValidationError", message));
         }
-        Ok(Self { query, timespan: timespan.filter(|timespan| !timespan.is_empty()) })
+        Ok(Self { query, timespan: timespan.filter(|timespan| !timespan.is_empty()), ..Self::default() })
+    }
+
+    /// With what a header `Prefer` asks for; how long an answer may take is of no consequence here.
+    fn preferring(mut self, header: Option<&str>) -> Self {
+        for wish in header.into_iter().flat_map(|header| header.split(',')) {
+            match wish.trim() {
+                "include-statistics=true" => self.statistics = true,
+                "include-render=true" => self.render = true,
+                _ => {}
+            }
+        }
+        self
     }
 }
 
@@ -94,27 +111,49 @@ async fn by_url(
 }
 
 async fn by_body(Extension(world): Extension<Arc<World>>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+    let question = json_body(&headers, &body).and_then(|body| Question::from_body(&body));
+    respond(&world, &id, &headers, question)
+}
+
+async fn several(Extension(world): Extension<Arc<World>>, headers: HeaderMap, body: Bytes) -> Response {
+    let outcome = auth::caller(&world, &headers);
+    finish(&world, outcome.and_then(|caller| batch::answer(&world, &caller, &json_body(&headers, &body)?)))
+}
+
+fn json_body(headers: &HeaderMap, body: &Bytes) -> Result<Value, Error> {
     let is_json = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")));
-    let question = match serde_json::from_slice::<Value>(&body) {
-        _ if !is_json => Err(Error::bad_argument("MalformedRequest", "The body must be of type 'application/json'.")),
-        Ok(body) => Question::from_body(&body),
-        Err(fault) => Err(Error::bad_argument("MalformedRequest", format!("The body is no JSON: {fault}."))),
-    };
-    respond(&world, &id, &headers, question)
+    if !is_json {
+        return Err(Error::bad_argument("MalformedRequest", "The body must be of type 'application/json'."));
+    }
+    let malformed = |fault| Error::bad_argument("MalformedRequest", format!("The body is no JSON: {fault}."));
+    serde_json::from_slice(body).map_err(malformed)
 }
 
 fn respond(world: &World, id: &str, headers: &HeaderMap, question: Result<Question, Error>) -> Response {
-    let outcome = auth::caller(world, headers).and_then(|caller| {
+    let prefer = headers.get("prefer").and_then(|value| value.to_str().ok());
+    let outcome = auth::caller(world, headers);
+    let question = question.map(|question| question.preferring(prefer));
+    let outcome = outcome.and_then(|caller| {
         let workspace = workspace(world, id).ok_or_else(|| Error::no_workspace(id))?;
         answer(world, &caller, &workspace, &question?)
     });
+    finish(world, outcome)
+}
+
+fn finish(world: &World, outcome: Result<Value, Error>) -> Response {
     match outcome {
         Ok(body) => (StatusCode::OK, Json(body)).into_response(),
         Err(error) => error.answer(world),
     }
+}
+
+/// The answer of the workspace of this id.
+fn ask(world: &World, caller: &Caller, id: &str, question: &Question) -> Result<Value, Error> {
+    let workspace = workspace(world, id).ok_or_else(|| Error::no_workspace(id))?;
+    answer(world, caller, &workspace, question)
 }
 
 /// The workspace that has this id of its own.
@@ -139,7 +178,17 @@ pub fn answer(world: &World, caller: &Caller, workspace: &Resource, question: &Q
     let answer = query::run(&parsed, &contents, now).map_err(faulty)?;
     let columns: Vec<Value> = answer.columns.iter().map(|(name, kind)| json!({ "name": name, "type": kind.as_str() })).collect();
     let rows: Vec<Value> = answer.rows.iter().map(|row| Value::Array(row.iter().map(query::Value::to_json).collect())).collect();
-    Ok(json!({ "tables": [{ "name": "PrimaryResult", "columns": columns, "rows": rows }] }))
+    let mut body = json!({ "tables": [{ "name": "PrimaryResult", "columns": columns, "rows": rows }] });
+    if question.statistics {
+        let size = body["tables"][0]["rows"].to_string().len();
+        let table = json!({ "tableRowCount": answer.rows.len(), "tableSize": size });
+        body["statistics"] = json!({ "query": { "executionTime": 0.0, "datasetStatistics": [table] } });
+    }
+    if question.render {
+        // No operator says how a result is to be drawn.
+        body["render"] = json!({});
+    }
+    Ok(body)
 }
 
 /// `P1D` until now, or `2026-01-01T00:00Z/2026-01-02T00:00Z`, or one end and a duration.

@@ -14,6 +14,7 @@ import clusters
 import credentials
 import groups
 import identities
+import logs
 import registries
 import roles
 
@@ -22,6 +23,7 @@ class Azure:
     """One caller's clients."""
 
     def __init__(self, credential, subscription):
+        self.credential = credential
         self.subscription = subscription
         self.resources = ResourceManagementClient(credential, subscription)
         self.registries = ContainerRegistryManagementClient(credential, subscription)
@@ -40,6 +42,7 @@ def main():
     certificates.run()
     groups.run(azure)
     registries.run(azure)
+    logs.run(azure)
     identities.run(azure)
     clusters.run(azure)
     roles.run(azure)
