@@ -59,6 +59,7 @@ mod logs;
 mod networks;
 mod pull;
 mod rbac_properties;
+mod rbac_reference;
 mod registry_auth;
 mod registry_conditions;
 mod registry_content;

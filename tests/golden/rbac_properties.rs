@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 /// The rule in words: cut both by slashes; a lone `*` between slashes stands for any number of segments; any other `*` for any run
 /// of characters.
-fn obviously_matches(pattern: &str, action: &str) -> bool {
+pub(crate) fn obviously_matches(pattern: &str, action: &str) -> bool {
     fn from(pattern: &[u8], at: usize, text: &[u8], reached: usize) -> bool {
         let Some(&first) = pattern.get(at) else { return reached == text.len() };
         if first != b'*' {
@@ -32,16 +32,16 @@ fn obviously_matches(pattern: &str, action: &str) -> bool {
     from(pattern.as_bytes(), 0, action.as_bytes(), 0)
 }
 
-fn action() -> impl Strategy<Value = String> {
+pub(crate) fn action() -> impl Strategy<Value = String> {
     prop::collection::vec("[aAbB]{1,2}", 1..5).prop_map(|segments| segments.join("/"))
 }
 
-fn pattern() -> impl Strategy<Value = String> {
+pub(crate) fn pattern() -> impl Strategy<Value = String> {
     prop::collection::vec(prop_oneof![3 => "[aAbB]{1,2}", 2 => Just("*".to_owned()), 1 => "[ab]\\*[ab]?"], 1..5)
         .prop_map(|segments| segments.join("/"))
 }
 
-fn permission() -> impl Strategy<Value = Permission> {
+pub(crate) fn permission() -> impl Strategy<Value = Permission> {
     let list = || prop::collection::vec(pattern(), 0..3);
     (list(), list(), list(), list()).prop_map(|(actions, not_actions, data_actions, not_data_actions)| Permission {
         actions,
@@ -60,7 +60,7 @@ const SCOPES: [&str; 6] = [
     "/subscriptions/s10",
 ];
 
-fn role(number: u128, permissions: Vec<Permission>) -> RoleDefinition {
+pub(crate) fn role(number: u128, permissions: Vec<Permission>) -> RoleDefinition {
     RoleDefinition {
         id: Uuid::from_u128(number + 1000),
         role_name: format!("role {number}"),
