@@ -34,6 +34,9 @@ async fn a_pool_that_breaks_a_rule_is_refused() {
         ("np", "bounds without the autoscaler", pool(json!({ "enableAutoScaling": false, "minCount": 1, "maxCount": 3 }))),
         ("np", "bounds the wrong way round", pool(json!({ "enableAutoScaling": true, "minCount": 3, "maxCount": 1 }))),
         ("np", "a size that is none", pool(json!({ "vmSize": "huge" }))),
+        ("np", "a size of a series that there is not", pool(json!({ "vmSize": "Standard_Q2s_v5" }))),
+        ("np", "a size with more cores in use than it has", pool(json!({ "vmSize": "Standard_E4-8s_v5" }))),
+        ("np", "a system pool of machines with one core", pool(json!({ "mode": "System", "vmSize": "Standard_DS1_v2" }))),
         ("np", "a system pool of burstable machines", pool(json!({ "mode": "System", "vmSize": "Standard_B2s" }))),
         ("np", "a system pool of spot machines", spot(json!({ "mode": "System" }))),
         ("np", "spot machines for nothing (inferred)", spot(json!({ "spotMaxPrice": 0 }))),
@@ -151,6 +154,27 @@ async fn pools_of_each_kind_are_completed() {
     insta::assert_snapshot!(lines);
     let deleted = owner.delete(&below("c", "agentPools/nodepool1")).await;
     insta::assert_snapshot!("last_system_pool_of_many", deleted.golden());
+}
+
+#[tokio::test]
+async fn nodes_have_what_their_size_offers() {
+    let (azlet, owner) = Azlet::with_group().await;
+    let cluster = azlet.cluster(&owner, 1).await;
+    let mut lines = String::new();
+    for (name, size) in [
+        ("a", "Standard_DS2_v2"),
+        ("b", "Standard_D8s_v5"),
+        ("c", "standard_e8-4as_v5"),
+        ("d", "Standard_D4pls_v5"),
+        ("e", "Standard_F4s_v2"),
+    ] {
+        owner.put_and_wait(&below("c", &format!("agentPools/{name}")), &pool(json!({ "vmSize": size }))).await;
+        let url = format!("{}/api/v1/nodes?labelSelector=agentpool%3D{name}", cluster.server.trim_end_matches(":443"));
+        let node = cluster.user.get(&url).await.json()["items"][0].clone();
+        let (capacity, info) = (&node["status"]["capacity"], &node["status"]["nodeInfo"]);
+        lines.push_str(&format!("{size}: {} {} {}\n", capacity["cpu"], capacity["memory"], info["architecture"]));
+    }
+    insta::assert_snapshot!(lines);
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ pub mod reviews;
 pub mod scale;
 mod scheduler;
 pub mod selector;
+pub mod sizes;
 pub mod store;
 pub mod streams;
 pub mod table;

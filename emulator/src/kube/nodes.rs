@@ -7,18 +7,13 @@ use serde_json::{Map, Value, json};
 
 use super::deletion::DeleteOptions;
 use super::kinds;
+use super::sizes::{self, Offer};
 use super::store::{Cluster, ClusterSpec, NodePool};
 use crate::kernel::clock::rfc3339_seconds;
 use crate::world::World;
 
-/// What a size of virtual machine offers: cores and memory in KiB; sizes that are not listed count as the first.
-const SIZES: [(&str, u32, u64); 5] = [
-    ("standard_ds2_v2", 2, 7_116_568),
-    ("standard_d2s_v3", 2, 8_145_308),
-    ("standard_d4s_v3", 4, 16_374_516),
-    ("standard_d4s_v5", 4, 16_374_516),
-    ("standard_b2s", 2, 4_022_548),
-];
+/// The size that counts where a pool names none, or one that cannot be read.
+const USUAL_SIZE: &str = "Standard_DS2_v2";
 
 /// Makes the nodes be as the pools say.
 pub fn reconcile(world: &World, cluster: &Cluster) {
@@ -150,7 +145,8 @@ fn taint(text: &str) -> Option<Value> {
 }
 
 fn node(world: &World, spec: &ClusterSpec, pool: &NodePool, name: &str, (number, index): (u32, u32)) -> Value {
-    let (_, cores, memory) = SIZES.into_iter().find(|(size, ..)| pool.vm_size.eq_ignore_ascii_case(size)).unwrap_or(SIZES[0]);
+    let offer = sizes::offer(&pool.vm_size).or_else(|| sizes::offer(USUAL_SIZE));
+    let Offer { cores, memory } = offer.unwrap_or_default();
     let subscription = spec.id.subscription().unwrap_or_default();
     let taints: Vec<Value> = pool.taints.iter().filter_map(|text| taint(text)).collect();
     let mut body = json!({

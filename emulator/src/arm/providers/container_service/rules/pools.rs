@@ -8,9 +8,13 @@ use serde_json::{Map, Value};
 use super::super::{errors, validate};
 use super::{is, nodes, number, object, on, refuse, text};
 use crate::arm::error::Error;
+use crate::kube::sizes;
 
 /// How many pools a cluster may have.
 const POOLS_AT_MOST: usize = 100;
+
+/// How many cores the machines of a system pool have at least.
+const SYSTEM_CORES: u32 = 2;
 
 /// Prefixes of labels below `kubernetes.io` and `k8s.io` that may be set, and single labels.
 const LABEL_PREFIXES: [&str; 2] = ["kubelet.kubernetes.io", "node.kubernetes.io"];
@@ -50,14 +54,9 @@ pub(in super::super) fn sent(pool: &Map<String, Value>, new: bool, owner: &str) 
     nodes::check(pool)
 }
 
-/// A size of virtual machine: `Standard_` and a series. Which sizes a region has is not told apart (azlet's own leniency).
+/// A size of virtual machine: a name of a series that there is. Which sizes a region has is not told apart (azlet's own leniency).
 fn size(size: &str) -> Result<(), Error> {
-    let known = size.is_empty()
-        || ["standard_", "basic_"].into_iter().any(|family| {
-            let series = size.to_lowercase().strip_prefix(family).map(str::to_owned).unwrap_or_default();
-            series.starts_with(|first: char| first.is_ascii_alphabetic()) && series.chars().any(|each| each.is_ascii_digit())
-        });
-    if known {
+    if size.is_empty() || sizes::offer(size).is_some() {
         return Ok(());
     }
     let message = format!(
@@ -163,7 +162,8 @@ fn role(pool: &Map<String, Value>) -> Result<(), Error> {
         return Err(refuse("SystemPoolMustBeRegular", "agentPoolProfile.scaleSetPriority", message));
     }
     let size = text(pool, "vmSize");
-    if size.to_lowercase().starts_with("standard_b") || size.to_lowercase().starts_with("basic_") {
+    let burstable = size.to_lowercase().starts_with("standard_b") || size.to_lowercase().starts_with("basic_");
+    if burstable || sizes::offer(size).is_some_and(|offer| offer.cores < SYSTEM_CORES) {
         return Err(errors::size_not_for_system_pools(size));
     }
     Ok(())
