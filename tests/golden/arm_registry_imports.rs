@@ -45,10 +45,15 @@ async fn push_index(actor: &Actor, repository: &str, tag: &str, images: usize) -
     put.header("docker-content-digest").expect("a digest").to_owned()
 }
 
-async fn import(actor: &Actor, body: &Value) -> (Answer, Option<Answer>) {
+/// Starts an import; how it ends is asked by `watcher`, since a poll needs a right of its own.
+async fn import_watched(actor: &Actor, watcher: &Actor, body: &Value) -> (Answer, Option<Answer>) {
     let started = actor.post(&arm(&format!("{}/importImage", id("target1")), VERSION), body).await;
-    let end = if started.status() == 202 { Some(actor.follow(&started).await) } else { None };
+    let end = if started.status() == 202 { Some(watcher.follow(&started).await) } else { None };
     (started, end)
+}
+
+async fn import(actor: &Actor, body: &Value) -> (Answer, Option<Answer>) {
+    import_watched(actor, actor, body).await
 }
 
 /// How an import ends, in a line.
@@ -111,18 +116,21 @@ async fn an_importer_needs_rights_at_both_ends() {
     let (azlet, owner, _) = two_registries().await;
     let body = json!({ "source": { "resourceId": id("source1"), "sourceImage": "a:v1" }, "targetTags": ["a:v1"] });
     let nobody = azlet.actor("nobody").await;
-    let mut lines = vec![format!("without any right: {}", outcome(&import(&nobody, &body).await))];
+    let mut lines = vec![format!("without any right: {}", outcome(&import_watched(&nobody, &owner, &body).await))];
     azlet.assign("nobody", "Contributor", &id("target1"));
-    lines.push(format!("Contributor at the target alone: {}", outcome(&import(&nobody, &body).await)));
+    lines.push(format!("Contributor at the target alone: {}", outcome(&import_watched(&nobody, &owner, &body).await)));
     azlet.assign("nobody", "Reader", &format!("/subscriptions/{}", azlet_tests::SUBSCRIPTION));
-    lines.push(format!("Contributor at the target, Reader of the rest: {}", outcome(&import(&nobody, &body).await)));
+    lines.push(format!(
+        "Contributor at the target, Reader of the rest: {}",
+        outcome(&import_watched(&nobody, &owner, &body).await)
+    ));
     // The right to see a registry is not the right to pull: with repository permissions, Reader opens none.
     let abac = json!({ "properties": { "roleAssignmentMode": "AbacRepositoryPermissions" } });
     assert_eq!(owner.patch(&arm(&id("source1"), VERSION), &abac).await.status(), 200);
     let mut forced = body.clone();
     forced["mode"] = json!("Force");
-    lines.push(format!("the source has repository permissions: {}", outcome(&import(&nobody, &forced).await)));
+    lines.push(format!("the source has repository permissions: {}", outcome(&import_watched(&nobody, &owner, &forced).await)));
     azlet.assign("nobody", "Container Registry Repository Reader", &id("source1"));
-    lines.push(format!("with the right to read them: {}", outcome(&import(&nobody, &forced).await)));
+    lines.push(format!("with the right to read them: {}", outcome(&import_watched(&nobody, &owner, &forced).await)));
     insta::assert_snapshot!("import_rights", lines.join("\n").replace("0a210000-0000-4000-8000-0000000000", ""));
 }

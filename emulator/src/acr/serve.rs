@@ -228,7 +228,8 @@ async fn handle_metadata(call: &Call, route: &Route, granted: &Granted, body: Bo
             metadata::manifest(granted, name, digest, patch.as_deref()).map(ok)
         }
         (_, Route::MetadataDeleted) => {
-            Err(Error::bad_request("azlet does not implement soft delete: nothing deleted can be listed or restored"))
+            // 405, since the command line tries again three times after a 400.
+            Err(Error::unsupported("azlet does not implement soft delete: nothing deleted can be listed or restored"))
         }
         (
             _,
