@@ -37,6 +37,8 @@ fn grant(role: &str, principal: &str, condition: Option<&str>) -> Value {
     body
 }
 
+const CONTAINER: &str = "@Resource[Microsoft.Storage/storageAccounts/blobServices/containers:Name] stringEquals 'foo'";
+
 #[tokio::test]
 async fn what_is_no_condition_for_the_role_is_refused() {
     let (_azlet, owner) = Azlet::with_registry().await;
@@ -61,6 +63,9 @@ async fn what_is_no_condition_for_the_role_is_refused() {
     first["properties"]["conditionVersion"] = json!("1.0");
     row("version 1.0", owner.put(&url, &first).await);
     insta::assert_snapshot!("condition_rules", rows.join("\n"));
+    // What the command line's own help gives as its example (recorded).
+    let reader = owner.put(&at(&my_registry(), &name(2)), &grant(READER, NOBODY, Some(CONTAINER))).await;
+    assert_eq!(reader.status(), 201, "a role whose actions reach what supports conditions: {}", reader.golden());
     let mut unversioned = grant(REPOSITORY_WRITER, NOBODY, Some(&good));
     unversioned["properties"].as_object_mut().unwrap().remove("conditionVersion");
     let made = owner.put(&url, &unversioned).await;

@@ -154,7 +154,7 @@ async fn who_may_read_a_part_is_shown_that_part() {
     assert_eq!(seen("resourceGroups/open/resources").await, names);
 }
 
-/// Source: recorded lists of clusters, whose links carry the number of a row in AKS' own table.
+/// Source: recorded lists of clusters and pools, whose links carry the number of a row in AKS' own table.
 #[tokio::test]
 async fn no_cluster_lies_behind_a_row_of_aks_own_table() {
     let (_azlet, owner) = Azlet::with_group().await;
@@ -164,4 +164,28 @@ async fn no_cluster_lies_behind_a_row_of_aks_own_table() {
     let behind = get("$skipToken=1812853&skipToken=1812853").await;
     assert_eq!((behind.status(), behind.json()), (200, json!({ "value": [] })));
     assert_eq!(get("$skipToken=nonsense").await.status(), 400);
+    assert_eq!(get("").await.json(), json!({ "value": [] }), "an empty page has no link");
+}
+
+#[tokio::test]
+async fn a_page_of_clusters_or_pools_links_to_the_empty_one_behind_it() {
+    let (_azlet, owner) = Azlet::with_group().await;
+    let cluster = arm(&resource_id("rg", "Microsoft.ContainerService/managedClusters/c"), "2024-07-01");
+    let body = json!({ "location": "westus2", "identity": { "type": "SystemAssigned" }, "properties": {
+        "dnsPrefix": "c",
+        "agentPoolProfiles": [{ "name": "np", "count": 1, "vmSize": "Standard_D2s_v3", "mode": "System" }],
+    } });
+    owner.put_and_wait(&cluster, &body).await;
+    for list in ["managedClusters", "managedClusters/c/agentPools"] {
+        let id = resource_id("rg", &format!("Microsoft.ContainerService/{list}"));
+        let page = owner.get(&arm(&id, "2024-07-01")).await.json();
+        let link = page["nextLink"].as_str().expect("a link");
+        let (place, query) = link.split_once('?').expect("a query");
+        let row = query.rsplit_once('=').expect("a number").1;
+        assert_eq!((rows(&page).len(), place), (1, format!("{ARM}{id}").as_str()));
+        assert_eq!(query, format!("%24skipToken={row}&api-version=2024-07-01&skipToken={row}"));
+        assert!(row.bytes().all(|byte| byte.is_ascii_digit()), "{link}");
+        let behind = owner.get(link).await;
+        assert_eq!((behind.status(), behind.json()), (200, json!({ "value": [] })), "{list}");
+    }
 }

@@ -269,3 +269,21 @@ async fn old_versions_list_and_change_policies_in_their_own_way() {
     assert_eq!((changed.status(), &changed.json()["retentionPolicy"]["days"]), (200, &json!(30)));
     assert_eq!(owner.get(&url("myregistry")).await.json()["properties"]["policies"]["retentionPolicy"]["status"], "enabled");
 }
+
+/// Source: recorded answers: 2021-08-01-preview, which clients use for these rules, shows them; 2023-11-01-preview does not.
+#[tokio::test]
+async fn rules_for_virtual_networks_are_seen_in_the_versions_that_have_them() {
+    let (_azlet, owner) = Azlet::with_group().await;
+    let subnet = resource_id("rg", "Microsoft.Network/virtualNetworks/net/subnets/nodes");
+    let rules =
+        json!({ "networkRuleSet": { "defaultAction": "Deny", "virtualNetworkRules": [{ "action": "Allow", "id": subnet }] } });
+    let old = arm(&id("netrules"), "2021-08-01-preview");
+    owner.put_and_wait(&arm(&id("netrules"), "2023-11-01-preview"), &body("Premium", json!({}))).await;
+    let shown = owner.get(&old).await.json();
+    assert_eq!(shown["properties"]["networkRuleSet"]["virtualNetworkRules"], json!([]), "{shown}");
+    let patched = owner.patch(&old, &json!({ "properties": rules })).await;
+    assert_eq!(patched.status(), 200, "{}", patched.golden());
+    assert_eq!(patched.json()["properties"]["networkRuleSet"]["virtualNetworkRules"][0]["id"], json!(subnet));
+    let new = owner.get(&arm(&id("netrules"), "2023-11-01-preview")).await.json();
+    assert_eq!(new["properties"]["networkRuleSet"], json!({ "defaultAction": "Deny", "ipRules": [] }));
+}

@@ -49,6 +49,23 @@ async fn an_identity_lives_from_put_to_delete() {
     assert_eq!(owner.patch(&identity("one"), &json!({ "tags": {} })).await.status(), 404);
 }
 
+/// Source: recorded answers of 2015-08-31-preview; later versions have no such member.
+#[tokio::test]
+async fn only_the_first_version_tells_where_credentials_are() {
+    let (_azlet, owner) = Azlet::with_group().await;
+    let properties = make(&owner, "one").await["properties"].clone();
+    assert!(properties.get("clientSecretUrl").is_none(), "{properties}");
+    let id = resource_id("rg", "Microsoft.ManagedIdentity/userAssignedIdentities/one");
+    let old = owner.get(&arm(&id, "2015-08-31-preview")).await.json();
+    let url = old["properties"]["clientSecretUrl"].as_str().expect("an address");
+    assert!(url.starts_with("https://control-westus2.identity.azure.net/subscriptions/"), "{url}");
+    let (principal, client) = (properties["principalId"].as_str().unwrap(), properties["clientId"].as_str().unwrap());
+    assert!(
+        url.ends_with(&format!("/userAssignedIdentities/one/credentials?tid={TENANT}&oid={principal}&aid={client}")),
+        "{url}"
+    );
+}
+
 #[tokio::test]
 async fn names_and_members_of_identities_are_checked() {
     let (_azlet, owner) = Azlet::with_group().await;

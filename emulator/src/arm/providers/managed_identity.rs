@@ -107,8 +107,20 @@ pub(super) fn answer(request: &Request<'_>) -> Result<Answer, Error> {
 /// Members of `properties` beside the ids, with the first api-version that knows each.
 const MEMBERS: [(&str, &str); 2] = [("isolationScope", "2024-11-30"), ("assignmentRestrictions", "2025-05-31-preview")];
 
+/// Where the machines that have an identity get its credentials.
+fn secret_url(id: &ResourceId, location: &str, tenant: Uuid, principal: &str, client: &str) -> String {
+    format!("https://control-{location}.identity.azure.net{}/credentials?tid={tenant}&oid={principal}&aid={client}", id.as_str())
+}
+
+/// An identity as an api-version shows it: until 2018-11-30 with the address of its credentials (recorded).
 fn body(request: &Request<'_>, resource: &Resource) -> Value {
     let mut properties = resource.properties.clone();
+    if request.version.as_str() < "2018-11-30" {
+        let text = |member: &str| properties[member].as_str().unwrap_or_default();
+        let (tenant, location) = (request.world.directory.tenant.id, resource.location.as_deref().unwrap_or_default());
+        let url = secret_url(&resource.id, location, tenant, text("principalId"), text("clientId"));
+        properties.insert("clientSecretUrl".into(), json!(url));
+    }
     for (member, since) in MEMBERS {
         if request.version.as_str() < since {
             properties.shift_remove(member);

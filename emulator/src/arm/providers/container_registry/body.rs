@@ -147,10 +147,10 @@ pub(super) fn registry(resource: &Resource, version: &str, state: &str) -> Value
     Value::Object(body)
 }
 
-/// Rules for virtual networks left the specification in 2021 and came back in 2026.
+/// Rules for virtual networks left with 2021-09-01 (2021-08-01-preview has them still: recorded) and came back in 2026.
 fn network(rules: &Value, version: &str) -> Value {
     let mut rules = rules.clone();
-    if ("2021-06-01-preview".."2026-09-01-preview").contains(&version)
+    if ("2021-09-01".."2026-09-01-preview").contains(&version)
         && let Some(members) = rules.as_object_mut()
     {
         members.shift_remove("virtualNetworkRules");

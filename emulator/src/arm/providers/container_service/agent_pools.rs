@@ -10,7 +10,9 @@ use super::super::super::Request;
 use super::super::super::error::{self, Error, Voice};
 use super::super::super::headers::Answer;
 use super::super::super::store::Resource;
-use super::{accepted, begin, body, clusters, errors, machines, page, pool, rules, schema, shown, states, validate, written};
+use super::{
+    accepted, begin, body, clusters, errors, machines, page, pool, rows, rules, schema, shown, states, validate, written,
+};
 use crate::kernel::resource_id::ResourceId;
 use crate::kube::store::NodePool;
 
@@ -108,8 +110,13 @@ pub(super) fn get(request: &Request<'_>) -> Result<Answer, Error> {
 /// The pools of a cluster.
 pub(super) fn list(request: &Request<'_>) -> Result<Answer, Error> {
     let cluster = cluster(request)?;
+    if rows::are_behind(request) {
+        return Ok(page(Vec::new()));
+    }
     let state = |pool: &Value| states::pool(request, &cluster, pool["name"].as_str().unwrap_or_default());
-    Ok(page(profiles(&cluster.properties).iter().map(|pool| render(request, &cluster, pool, state(pool))).collect()))
+    let pools: Vec<Value> =
+        profiles(&cluster.properties).iter().map(|pool| render(request, &cluster, pool, state(pool))).collect();
+    Ok(Answer::json(Voice::Cluster, StatusCode::OK, rows::ended(request, json!({ "value": pools }))))
 }
 
 /// Creates or updates a pool.

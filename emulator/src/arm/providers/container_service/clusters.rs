@@ -11,8 +11,8 @@ use super::super::super::store::{Group, Resource, SystemData};
 use super::body::{self, Facts};
 use super::identities::{self, ControlPlane, Kubelet};
 use super::{
-    access, addons, agent_pools, begin, errors, facts, lifecycle, lockdown, rules, schema, shown, states, validate, versions,
-    written,
+    access, addons, agent_pools, begin, errors, facts, lifecycle, lockdown, page, rows, rules, schema, shown, states, validate,
+    versions, written,
 };
 use crate::kernel::ids::HEX;
 use crate::kernel::resource_id::ResourceId;
@@ -241,15 +241,13 @@ pub(super) fn get(request: &Request<'_>) -> Result<Answer, Error> {
     Ok(Answer::json(Voice::Cluster, StatusCode::OK, shown(request, &resource)))
 }
 
-/// The clusters of a subscription or a group. AKS marks the end of a page by the number of a row in its own table, and answers an
-/// empty page where no row has a higher one (recorded): none of azlet's rows lies behind such a number.
+/// The clusters of a subscription or a group.
 pub(super) fn list(request: &Request<'_>) -> Result<Answer, Error> {
-    let token = request.query.get("$skiptoken").unwrap_or_default();
-    if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Ok(Answer::json(Voice::Cluster, StatusCode::OK, json!({ "value": [] })));
+    if rows::are_behind(request) {
+        return Ok(page(Vec::new()));
     }
     let page = request.page(KIND, &request.target.scope, |resource| shown(request, resource))?;
-    Ok(Answer::json(Voice::Cluster, StatusCode::OK, page))
+    Ok(Answer::json(Voice::Cluster, StatusCode::OK, rows::ended(request, page)))
 }
 
 /// Replaces the tags, all that a PATCH can change.

@@ -29,6 +29,7 @@ mod private_link;
 mod profiles;
 mod ranges;
 mod reference;
+mod rows;
 mod rules;
 mod run_command;
 mod schema;

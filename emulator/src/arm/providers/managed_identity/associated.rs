@@ -60,10 +60,7 @@ pub(super) fn system_assigned(request: &Request<'_>) -> Result<Answer, Error> {
     let client_id = principal.and_then(|principal| principal.app_id()).ok_or_else(absent)?;
     let tenant = request.world.directory.tenant.id;
     let location = resource.location.clone().unwrap_or_default();
-    let secret = format!(
-        "https://control-{location}.identity.azure.net{}/credentials?tid={tenant}&oid={principal_id}&aid={client_id}",
-        scope.as_str()
-    );
+    let secret = super::secret_url(scope, &location, tenant, principal_id, &client_id.to_string());
     let body = json!({
         "id": format!("{}/providers/Microsoft.ManagedIdentity/identities/default", scope.as_str()),
         "name": "default",
