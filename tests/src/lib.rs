@@ -125,6 +125,11 @@ impl Azlet {
     }
 }
 
+/// The certificate of the authority that every emulator of these tests has.
+pub fn authority_pem() -> String {
+    AUTHORITY.certificate_pem()
+}
+
 /// A client that trusts nothing but the emulator and sends everything through it, redirects not followed.
 fn client(endpoint: &str) -> Client {
     let certificate = Certificate::from_pem(AUTHORITY.certificate_pem().as_bytes()).expect("the authority's certificate");

@@ -60,9 +60,9 @@ pub struct Type {
     /// Whether its resources can be moved to another group or subscription.
     #[serde(default)]
     pub movable: bool,
-    /// Whether its list shows, to who may not read all of it, what they may read.
+    /// Whether its list shows, to who may not read all of it, what they may read; lists of tracked resources do without saying so.
     #[serde(default)]
-    pub readable_only: bool,
+    readable_only: bool,
     #[serde(default)]
     api_versions: Vec<String>,
     /// What it is, if it has no behaviour of its own.
@@ -284,6 +284,12 @@ impl Known {
                 Err(error::no_registered_provider(location, version, &kind.name, versions, &regions))
             }
         }
+    }
+
+    /// Whether its list shows, to who may not read all of it, what they may read. That this holds of the lists of tracked resources, as
+    /// of ARM's own, is inferred from lists that came back short or empty to callers with a role on a part (azure-sdk-for-go#14110).
+    pub fn lists_what_is_readable(&self) -> bool {
+        self.kind.readable_only || (self.kind.tracked && !self.kind.name.contains('/'))
     }
 
     /// Whether its resources lie in groups: those of a tracked type, and what belongs to them.

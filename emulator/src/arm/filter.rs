@@ -4,6 +4,8 @@
 
 use serde_json::{Map, Value};
 
+use super::catalog::normal_location;
+
 /// How deep parentheses may be nested, and how many conditions a filter may have: more than any client sends.
 const DEPTH: usize = 16;
 const CONDITIONS: usize = 100;
@@ -292,7 +294,10 @@ impl<Tokens: Iterator<Item = Token>> Parser<Tokens> {
                     "ne" => true,
                     _ => return None,
                 };
-                Some(Condition::Equals { property: first, value: self.text()?, negated })
+                let value = self.text()?;
+                // A region is written in any way wherever it is written (that this holds of filters too is inferred).
+                let value = if first == "location" { normal_location(&value) } else { value };
+                Some(Condition::Equals { property: first, value, negated })
             }
         }
     }

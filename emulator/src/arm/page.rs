@@ -21,7 +21,7 @@ impl Request<'_> {
     /// This is what a provider's list answers: `Ok(ok(request.page(TYPE, &request.target.owner(), |resource| body(resource))?))`.
     pub(super) fn page(&self, kind: &str, scope: &ResourceId, row: impl FnMut(&Resource) -> Value) -> Result<Value, Error> {
         let window = self.window(scope)?;
-        Ok(self.paged(self.world.arm.page_of_type(kind, scope, &window, |_| true), row))
+        Ok(self.paged(self.world.arm.page_of_type(kind, scope, &window, |resource| self.shows(kind, &resource.id)), row))
     }
 
     /// Which part of a list of what lies below `scope` is asked for.

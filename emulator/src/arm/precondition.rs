@@ -1,5 +1,6 @@
 //! `If-Match` and `If-None-Match`, for the types that have etags. Source: Azure Kubernetes Service's documentation of etags (412
-//! PreconditionFailed) and the Azure REST API guidelines; the texts are inferred.
+//! PreconditionFailed), the ARM resource provider contract ("ETags for Resources": an empty `If-Match` is none) and the Azure REST API
+//! guidelines; the texts are inferred.
 
 use axum::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use axum::http::{Method, StatusCode};
@@ -17,7 +18,10 @@ impl Request<'_> {
     /// Checks the request's conditions against the etag of what exists, or against nothing existing. A DELETE of nothing passes:
     /// it is a 204 whatever the condition.
     pub(super) fn precondition(&self, voice: Voice, current: Option<&str>) -> Result<(), Error> {
-        let header = |name: HeaderName| Some(self.headers.get(name)?.to_str().unwrap_or("").trim().to_owned());
+        let header = |name: HeaderName| {
+            let value = self.headers.get(name)?.to_str().unwrap_or("").trim();
+            (!value.is_empty()).then(|| value.to_owned())
+        };
         let (matches, none_matches) = (header(IF_MATCH), header(IF_NONE_MATCH));
         let bad = |message: String| Err(Error::of(voice, StatusCode::BAD_REQUEST, "BadRequest", message));
         let failed = |message: String| Err(Error::of(voice, StatusCode::PRECONDITION_FAILED, "PreconditionFailed", message));

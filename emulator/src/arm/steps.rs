@@ -152,7 +152,7 @@ pub(super) fn permit<'a>(
         let question = Question { plane: Plane::Management, action, scope: &scope, facts: &facts };
         let decision = world.access.answer(&caller, &question);
         if !decision.is_allowed() {
-            let list = raw.method == Method::GET && !item && known.kind.readable_only;
+            let list = raw.method == Method::GET && !item && known.lists_what_is_readable();
             only_readable = list && world.access.has_any_role(&caller, &scope);
             if !only_readable {
                 return Err(error::not_permitted(&caller, &decision, action, scope.as_str()));
@@ -214,10 +214,12 @@ impl<'a> Placed<'a> {
         Ok(self)
     }
 
-    /// Checks what ARM itself knows about the body, and that the group is not going away: a group that is being deleted takes no
-    /// writes, while what is deleted in it, or with it, may be deleted again.
+    /// Checks what ARM itself knows about the body, that the group is not going away, and the location: a group that is being deleted
+    /// takes no writes, while what is deleted in it, or with it, may be deleted again. That a malformed body is told before the group's
+    /// end is inferred.
     pub(super) fn check(self) -> Result<Checked<'a>, Error> {
         let Self(mut request) = self;
+        validate::envelope(&mut request)?;
         if request.writes()
             && *request.method != Method::DELETE
             && let Some(group) = request.world.arm.group(&request.target.id)
@@ -225,7 +227,7 @@ impl<'a> Placed<'a> {
         {
             return Err(error::group_being_deleted(group.id.name()));
         }
-        validate::envelope(&mut request)?;
+        validate::location(&request)?;
         Ok(Checked(request))
     }
 }

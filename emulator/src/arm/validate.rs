@@ -64,11 +64,16 @@ fn parse_fault(text: &str, fault: &serde_json::Error) -> String {
     format!("Unexpected character encountered while parsing value: {found}. Path '', line {line}, position {column}.")
 }
 
-/// Checks the members that ARM itself knows, and spells them as it does: their case does not count.
-pub(super) fn envelope(request: &mut Request<'_>) -> Result<(), Error> {
+/// Whether a request's body is a definition that ARM looks at: of a tracked resource or a group.
+fn has_envelope(request: &Request<'_>) -> bool {
     let tracked = request.known.kind.tracked || request.known.kind.name == "subscriptions/resourceGroups";
     let writes = *request.method == Method::PUT || *request.method == Method::PATCH;
-    if !(tracked && writes && request.target.is_item()) {
+    tracked && writes && request.target.is_item()
+}
+
+/// Checks the members that ARM itself knows, and spells them as it does: their case does not count.
+pub(super) fn envelope(request: &mut Request<'_>) -> Result<(), Error> {
+    if !has_envelope(request) {
         return Ok(());
     }
     let members = match std::mem::take(&mut request.body) {
@@ -96,7 +101,6 @@ pub(super) fn envelope(request: &mut Request<'_>) -> Result<(), Error> {
         definition.insert((*known).to_owned(), value);
     }
     same_names(request, &definition)?;
-    location(request, &definition)?;
     request.body = Value::Object(definition);
     Ok(())
 }
@@ -217,12 +221,13 @@ fn same_names(request: &Request<'_>, members: &Map<String, Value>) -> Result<(),
     Ok(())
 }
 
-fn location(request: &Request<'_>, members: &Map<String, Value>) -> Result<(), Error> {
-    if *request.method != Method::PUT {
+/// Checks the location of a PUT: it is there, it is a region, and it is where the resource or group already lies.
+pub(super) fn location(request: &Request<'_>) -> Result<(), Error> {
+    if *request.method != Method::PUT || !has_envelope(request) {
         return Ok(());
     }
     let bad = |code, message: String| Err(Error::gateway(StatusCode::BAD_REQUEST, code, message));
-    let Some(written) = members.get("location").and_then(Value::as_str).filter(|written| !written.trim().is_empty()) else {
+    let Some(written) = request.body.get("location").and_then(Value::as_str).filter(|written| !written.trim().is_empty()) else {
         return bad("LocationRequired", "The location property is required for this definition.".into());
     };
     let regions = || catalog::locations().iter().map(|region| region.name.as_str()).collect::<Vec<_>>().join(",");

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+use super::malformed::Answering;
 use super::rewind::Rewind;
 use super::serve::Service;
 
@@ -53,7 +54,14 @@ where
         return http(TokioIo::new(stream), service.connection(peer, "http", tunnel)).await;
     }
     match TlsAcceptor::from(service.tls()).accept(stream).await {
-        Ok(stream) => http(TokioIo::new(stream), service.connection(peer, "https", tunnel)).await,
+        Ok(stream) => {
+            let connection = service.connection(peer, "https", tunnel);
+            if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+                http(TokioIo::new(Answering::new(stream)), connection).await;
+            } else {
+                http(TokioIo::new(stream), connection).await;
+            }
+        }
         Err(error) => tracing::debug!(%error, tunnel = tunnel.as_deref(), "a TLS handshake failed"),
     }
 }

@@ -4,6 +4,7 @@
 pub mod conn;
 mod hosts;
 mod listener;
+mod malformed;
 mod rewind;
 mod serve;
 mod tls;

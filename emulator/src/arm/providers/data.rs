@@ -4,6 +4,7 @@
 
 mod accept;
 mod embed;
+mod etag;
 mod fault;
 mod operation;
 mod render;
@@ -104,10 +105,17 @@ pub(super) fn answer(request: &Request<'_>, hooks: &dyn Hooks) -> Result<Answer,
         return list(request, &part, hooks);
     }
     let existing = request.world.arm.resource(&request.target.id);
+    etag::check(request, &part, existing.as_deref())?;
     match (request.method, existing) {
         (&Method::PUT | &Method::PATCH, existing) => write::write(request, &part, hooks, existing),
         (&Method::DELETE, existing) => delete(request, &part, hooks, existing),
-        (_, Some(resource)) => Ok(shown(request, &part, hooks, StatusCode::OK, &resource, resource.state(request.now))),
+        (_, Some(resource)) => {
+            let answer = shown(request, &part, hooks, StatusCode::OK, &resource, resource.state(request.now));
+            Ok(match etag::of(request, &resource) {
+                Some(etag) => answer.header("etag", etag),
+                None => answer,
+            })
+        }
         (_, None) => Err(absent(request, &part)),
     }
 }
@@ -178,7 +186,10 @@ fn list(request: &Request<'_>, part: &Part, hooks: &dyn Hooks) -> Result<Answer,
     let owner = request.target.owner();
     let window = request.window(&owner)?;
     // An extension of something is not one of what lies below it.
-    let own = |resource: &Resource| !part.kind.extension || resource.id.parent().is_some_and(|on| on == owner);
+    let own = |resource: &Resource| {
+        let here = !part.kind.extension || resource.id.parent().is_some_and(|on| on == owner);
+        here && request.shows(&part.full_type, &resource.id)
+    };
     let page = request.world.arm.page_of_type(&part.full_type, &owner, &window, own);
     let body = request.paged(page, |resource: &Resource| {
         let scope = scope(request, resource, parent.as_deref(), resource.state(request.now));

@@ -9,6 +9,7 @@ use super::super::super::error::Error;
 use super::super::super::headers::Answer;
 use super::assignment_body::body;
 use super::{Request, bad, in_pages};
+use crate::kernel::principal::PrincipalKind;
 
 /// What a list was asked to show.
 #[derive(Debug, PartialEq)]
@@ -23,7 +24,7 @@ pub(super) fn list(request: &Request<'_>) -> Result<Answer, Error> {
     let scope = &request.target.scope;
     let selection = match request.query.filter() {
         None => Selection::All,
-        Some(text) => selection(text).ok_or_else(|| unsupported(text))?,
+        Some(text) => selection(text).filter(|it| !names_a_group(request, it)).ok_or_else(|| unsupported(text))?,
     };
     let access = request.access();
     let mut rows = access.assignments_at_or_above(scope);
@@ -41,6 +42,13 @@ pub(super) fn list(request: &Request<'_>) -> Result<Answer, Error> {
     let shown = rows.iter().filter(|row| wanted.as_ref().is_none_or(|wanted| wanted.contains(&row.principal_id)));
     let values: Vec<Value> = shown.map(|row| body(row, &request.version, true)).collect();
     in_pages(request, values)
+}
+
+/// `assignedTo()` does not take a group (documented; that it is refused, and in which words, is inferred).
+fn names_a_group(request: &Request<'_>, selection: &Selection) -> bool {
+    let Selection::AssignedTo { principal, .. } = selection else { return false };
+    let known = request.world.directory.principal(*principal);
+    known.is_some_and(|known| known.principal_kind() == PrincipalKind::Group)
 }
 
 fn unsupported(filter: &str) -> Error {

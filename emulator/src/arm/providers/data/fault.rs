@@ -2,10 +2,10 @@
 //! The usual codes and texts are inferred; a description overrides them with its provider's own.
 
 use axum::http::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::super::error::{self, Error};
-use super::shape::{Member, Shape};
+use super::shape::{self, Member, Shape};
 use crate::kernel::resource_id::ResourceId;
 
 /// What can be wrong.
@@ -136,6 +136,16 @@ impl Faults<'_> {
     /// The error of a write while another one runs.
     pub fn raise_busy(&self, id: &ResourceId, operation: &str) -> Error {
         self.say(Fault::Busy, &[("id", id.as_str()), ("operation", operation)])
+    }
+
+    /// The error of an `If-Match` that names another etag, if the provider has one of its own.
+    pub fn raise_etag(&self, id: &ResourceId, wanted: &str, current: &str) -> Option<Error> {
+        let own = self.shape.faults.get("etag")?;
+        let fill = |text: &str| text.replace("{wanted}", wanted).replace("{current}", current).replace("{id}", id.as_str());
+        let detail = |it: &shape::Fault| json!({ "code": it.code, "message": fill(&it.message) });
+        let details = own.details.iter().map(detail).collect();
+        let error = Error::provider(StatusCode::PRECONDITION_FAILED, own.code.as_str(), fill(&own.message));
+        Some(Error { voice: self.shape.voice.voice(), details: Some(Box::new(Value::Array(details))), ..error })
     }
 
     fn say(&self, fault: Fault, words: &[(&str, &str)]) -> Error {

@@ -34,7 +34,7 @@ pub struct Shape {
     /// Arrays of the body whose elements are resources of a child type.
     pub embeds: Vec<Embed>,
     /// Codes and texts that are not the usual ones, by fault: `name`, `required`, `type`, `value`, `length`, `range`, `pattern`,
-    /// `immutable`, `unknown`.
+    /// `immutable`, `unknown`, `etag`.
     pub faults: IndexMap<String, Fault>,
     /// Whether errors have an empty list of `details`.
     pub details: bool,
@@ -197,6 +197,9 @@ pub struct Fault {
     pub code: String,
     /// The text, a template over `name`, `member`, `leaf`, `value`, `allowed`, `min`, `max`, `pattern`, `id`, `type`.
     pub message: String,
+    /// What says more about it.
+    #[serde(default)]
+    pub details: Vec<Self>,
 }
 
 /// The type of a member's value.
