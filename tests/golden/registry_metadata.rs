@@ -27,8 +27,9 @@ async fn start() -> (Azlet, Actor, String) {
 #[tokio::test]
 async fn repositories_tags_and_manifests_are_described() {
     let (azlet, actor, digest) = start().await;
-    let child =
-        json!({ "mediaType": OCI_MANIFEST, "digest": digest, "size": 1, "platform": { "architecture": "amd64", "os": "linux" } });
+    let size = actor.get(&url("/v2/a/manifests/v2")).await.bytes().len();
+    let platform = json!({ "architecture": "amd64", "os": "linux" });
+    let child = json!({ "mediaType": OCI_MANIFEST, "digest": digest, "size": size, "platform": platform });
     let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [child] });
     azlet.advance("1s").await;
     let put = put_manifest(&actor, HOST, "a", "index", OCI_INDEX, &index).await;

@@ -13,7 +13,7 @@ use azlet::front::{Authority, Emulator, Options};
 use azlet::kernel::clock::{Clock, STEP_START};
 use azlet::kernel::jwt::SigningKey;
 use azlet::world::World;
-use reqwest::{Certificate, Client, Proxy};
+use reqwest::{Certificate, Client, ClientBuilder, Proxy};
 use serde_json::{Value, json};
 
 pub use actor::Actor;
@@ -50,7 +50,7 @@ impl Azlet {
             ..Options::local()
         };
         let emulator = Emulator::start(options).await.expect("a free port");
-        let client = client(&emulator.endpoint());
+        let client = client(&emulator.endpoint(), |builder| builder);
         Self { emulator, client }
     }
 
@@ -87,6 +87,11 @@ impl Azlet {
     /// An actor that shows the given token.
     pub fn bearer(&self, token: impl Into<String>) -> Actor {
         Actor::new(self.client.clone(), Some(token.into()))
+    }
+
+    /// The same actor, over HTTP/1.1: for what one connection does after another request.
+    pub fn over_http1(&self, token: Option<String>) -> Actor {
+        Actor::new(client(&self.endpoint(), |builder| builder.http1_only()), token)
     }
 
     /// A token that a service principal of the seed world gets from Entra for `resource`.
@@ -131,15 +136,11 @@ pub fn authority_pem() -> String {
 }
 
 /// A client that trusts nothing but the emulator and sends everything through it, redirects not followed.
-fn client(endpoint: &str) -> Client {
+fn client(endpoint: &str, further: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Client {
     let certificate = Certificate::from_pem(AUTHORITY.certificate_pem().as_bytes()).expect("the authority's certificate");
     let proxy = Proxy::all(endpoint).expect("a URL").no_proxy(reqwest::NoProxy::from_string("127.0.0.1"));
-    Client::builder()
-        .tls_certs_only([certificate])
-        .proxy(proxy)
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .expect("a client")
+    let builder = Client::builder().tls_certs_only([certificate]).proxy(proxy).redirect(reqwest::redirect::Policy::none());
+    further(builder).build().expect("a client")
 }
 
 /// The id of a resource of the first subscription: group, then `Namespace/type/name`.

@@ -120,3 +120,22 @@ pub async fn image(actor: &Actor, host: &str, repository: &str, text: &str) -> V
         }],
     })
 }
+
+/// An answer in one line, for tables: status, what its errors say, and those headers of it that are named.
+pub fn outcome(answer: &Answer, headers: &[&str]) -> String {
+    let mut line = answer.status().to_string();
+    let body: Value = serde_json::from_slice(answer.bytes()).unwrap_or_default();
+    for error in body["errors"].as_array().into_iter().flatten() {
+        let text = |key: &str| error[key].as_str().unwrap_or_default().to_owned();
+        line.push_str(&format!(" {} \"{}\" {}", text("code"), text("message"), error["detail"]));
+    }
+    for name in headers {
+        line.push_str(&format!(" {name}={}", answer.header(name).unwrap_or("-")));
+    }
+    line
+}
+
+/// The OCI Image Specification's empty configuration, `{}`, as a descriptor of some type.
+pub fn empty_descriptor(media_type: &str) -> Value {
+    json!({ "mediaType": media_type, "digest": Digest::sha256(b"{}").as_str(), "size": 2 })
+}

@@ -144,10 +144,16 @@ impl Error {
         Self::new(StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN", "manifest unknown", None)
     }
 
-    /// The stored artifact manifest is of a type that the client does not accept. The status is inferred.
-    pub fn artifact_not_accepted() -> Self {
-        let message = "OCI artifact found, but accept header does not support OCI artifacts";
+    /// The stored manifest is of a type that the client does not accept; `one` and `many` say which. The status is inferred.
+    pub fn not_accepted(one: &str, many: &str) -> Self {
+        let message = format!("{one} found, but accept header does not support {many}");
         Self::new(StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN", message, None)
+    }
+
+    /// A tag outside the grammar (the code of CNCF Distribution; where it is answered is inferred).
+    pub fn tag_invalid(tag: &str) -> Self {
+        let detail = Some(json!({ "Tag": tag }));
+        Self::new(StatusCode::BAD_REQUEST, "TAG_INVALID", "manifest tag did not match URI", detail)
     }
 
     /// Bytes that are no manifest.

@@ -13,6 +13,7 @@ pub mod digest;
 pub mod document;
 pub mod error;
 pub mod import;
+mod lent;
 pub mod manifests;
 pub mod metadata;
 pub mod notify;

@@ -11,7 +11,7 @@ const DEFAULT_SIZE: usize = 100;
 /// The first second of .NET's calendar, in ticks before the Unix epoch.
 const TICKS_OF_UNIX_EPOCH: i128 = 621_355_968_000_000_000;
 /// What stays as it is in a link's query.
-const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+pub(super) const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// The order of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -237,7 +237,7 @@ fn fetch(world: &World, registry: &Arc<Registry>, reference: &Reference, attempt
         return Err(denied());
     }
     import::fill_cache(world, registry, &reference.repository, reference.object());
-    let read = |object: &str| manifests::read(&granted, &reference.repository, object, &[]);
+    let read = |object: &str| manifests::read(&granted, &reference.repository, object, &["*/*"]);
     let top = read(reference.object()).map_err(|error| {
         tell(&done, error.status.as_u16());
         refused(reference, &error)

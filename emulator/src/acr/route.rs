@@ -13,6 +13,8 @@ pub enum Route {
     Tags(String),
     /// `/v2/{name}/manifests/{reference}`.
     Manifest(String, String),
+    /// `/v2/{name}/manifests/{text}`, where the text has a colon and yet is no digest: a resource for pushing only.
+    NoManifest(String),
     /// `/v2/{name}/referrers/{digest}`.
     Referrers(String, String),
     /// `/v2/{name}/blobs/{digest}`.
@@ -89,6 +91,7 @@ impl Route {
         let (name, last) = (is_repository(before).then(|| before.to_owned())?, last.to_owned());
         match kind {
             "manifests" if is_reference(&last) => Some(Self::Manifest(name, last)),
+            "manifests" if last.contains(':') => Some(Self::NoManifest(name)),
             "blobs" if is_digest(&last) => Some(Self::Blob(name, last)),
             "referrers" if is_digest(&last) => Some(Self::Referrers(name, last)),
             _ => None,
@@ -166,6 +169,7 @@ fn is_upload_id(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn names_follow_the_grammar() {
@@ -203,8 +207,9 @@ mod tests {
             "/v2/a b/tags/list",
             "/v2/a/blobs/BadDigest",
             "/acr/v1/a/_manifests/wrong-digest",
-            &format!("/v2/a/manifests/sha256:{digest}"),
             "/v2/A/manifests/v1",
+            "/v2/A/manifests/sha256:x",
+            "/v2/a/manifests/.v1",
             "/v2//manifests/v1",
             "/v2/a//b/manifests/v1",
             "/v2/x",
@@ -212,7 +217,45 @@ mod tests {
         ] {
             assert_eq!(Route::parse(path), Err(NoRoute::Unmatched), "{path}");
         }
+        for path in
+            [format!("/v2/a/manifests/sha256:{digest}"), "/v2/a/manifests/sha256:baddigest".into(), "/v2/a/manifests/:".into()]
+        {
+            assert_eq!(Route::parse(&path), Ok(Route::NoManifest("a".into())), "{path}");
+        }
         assert_eq!(Route::parse("/"), Err(NoRoute::Outside));
         assert_eq!(Route::parse("/favicon.ico"), Err(NoRoute::Outside));
+    }
+
+    /// A repository's name by the grammar, and so short that it is in bounds.
+    fn repository() -> impl Strategy<Value = String> {
+        "[a-z0-9]{1,6}((\\.|_|__|-{1,3})[a-z0-9]{1,6}){0,2}(/[a-z0-9]{1,6}((\\.|_|__|-{1,3})[a-z0-9]{1,6}){0,2}){0,3}"
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_path_comes_is_read_or_refused(path in "(/(v2|acr/v1|oauth2))?[ -~/]{0,60}") {
+            let _ = Route::parse(&path);
+        }
+
+        #[test]
+        fn every_name_of_the_grammar_is_one(name in repository(), tag in "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}") {
+            prop_assert!(is_repository(&name));
+            let route = Route::parse(&format!("/v2/{name}/manifests/{tag}"));
+            prop_assert_eq!(route, Ok(Route::Manifest(name.clone(), tag)));
+            prop_assert_eq!(Route::parse(&format!("/v2/{name}/tags/list")), Ok(Route::Tags(name)));
+        }
+
+        #[test]
+        fn a_route_holds_only_names_of_the_grammar(path in "/v2/[a-zA-Z0-9._:/ -]{0,50}") {
+            match Route::parse(&path) {
+                Ok(Route::Manifest(name, reference)) => prop_assert!(is_repository(&name) && is_reference(&reference)),
+                Ok(Route::Blob(name, digest) | Route::Referrers(name, digest)) => {
+                    prop_assert!(is_repository(&name) && is_digest(&digest));
+                }
+                Ok(Route::Tags(name) | Route::Uploads(name) | Route::NoManifest(name)) => prop_assert!(is_repository(&name)),
+                Ok(Route::Upload(name, id)) => prop_assert!(is_repository(&name) && is_upload_id(&id)),
+                _ => {}
+            }
+        }
     }
 }

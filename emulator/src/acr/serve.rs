@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{Method, StatusCode};
+use axum::http::header::{CONNECTION, EXPECT};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use percent_encoding::percent_decode_str;
 
@@ -14,11 +16,12 @@ use super::blobs::{self, Part, Received};
 use super::document::OCI_INDEX;
 use super::error::Error;
 use super::page::Page;
+use super::referrers::Wanted;
 use super::route::{NoRoute, Route};
 use super::scope::Scope;
 use super::uploads::{Named, Progress};
 use super::wire::{self, Answer, Call};
-use super::{audit, catalog, import, manifests, metadata, notify, referrers, sign_in, tags, uploads};
+use super::{audit, catalog, import, lent, manifests, metadata, notify, referrers, sign_in, tags, uploads};
 use crate::front::conn::Conn;
 use crate::world::World;
 
@@ -28,6 +31,16 @@ const LARGEST_PATCH: usize = 64 * 1024;
 /// Answers a request to any host of a registry.
 pub async fn serve(Extension(world): Extension<Arc<World>>, Extension(conn): Extension<Conn>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
+    let waits = parts.headers.contains_key(EXPECT);
+    let (body, rest) = lent::lend(body);
+    let mut response = answer(world, conn, parts, body).await;
+    if !rest.read(waits).await {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+async fn answer(world: Arc<World>, conn: Conn, parts: Parts, body: Body) -> Response {
     let host = conn.host();
     let registry = world.acr.by_login_server(host).or_else(|| world.acr.public_registry(host));
     let Some(registry) = registry else {
@@ -46,6 +59,12 @@ pub async fn serve(Extension(world): Extension<Arc<World>>, Extension(conn): Ext
     // A path that is no UTF-8 names nothing.
     let path = percent_decode_str(&call.raw_path).decode_utf8().unwrap_or_default().into_owned();
     let route = Route::parse(&path);
+    let route = match route {
+        // Only a push is told what is wrong with such a digest (the specification's conformance suite asks for 400); to any other
+        // verb the path names nothing, as recorded.
+        Ok(Route::NoManifest(_)) if call.method != Method::PUT => Err(NoRoute::Unmatched),
+        route => route,
+    };
     let route = match route {
         Err(fault) => {
             return match (auth::firewall(&call.registry, &conn.peer.ip().to_string()), fault) {
@@ -103,8 +122,9 @@ fn not_allowed(methods: &[Method]) -> Answer {
 async fn resource(call: &Call, route: &Route, body: Body) -> Response {
     let needs = needs(route, &call.method);
     let mut asks = needs.clone();
-    if let (Route::Uploads(_), Some(from)) = (route, call.parameter("from").filter(|_| call.parameter("mount").is_some())) {
-        asks.push(Scope::repository(from, &["pull"]));
+    if let (Route::Uploads(_), Some(_)) = (route, call.parameter("mount")) {
+        // A mount from wherever the blob may be takes the right to pull everywhere (inferred).
+        asks.push(Scope::repository(call.parameter("from").unwrap_or("*"), &["pull"]));
     }
     let granted = match auth::authorize(&call.world, &call.registry, call.header("authorization"), &needs, &asks) {
         Ok(granted) => granted,
@@ -130,6 +150,7 @@ fn needs(route: &Route, method: &Method) -> Vec<Scope> {
         Route::Manifest(name, _) | Route::Referrers(name, _) | Route::Blob(name, _) if deletes => of(name, &["delete"]),
         Route::Manifest(name, _) | Route::Referrers(name, _) | Route::Blob(name, _) if changes => of(name, &["pull", "push"]),
         Route::Manifest(name, _) | Route::Referrers(name, _) | Route::Blob(name, _) => of(name, &["pull"]),
+        Route::NoManifest(name) => of(name, &["pull", "push"]),
         Route::Uploads(name) | Route::Upload(name, _) if deletes => of(name, &["delete"]),
         Route::Uploads(name) | Route::Upload(name, _) => of(name, &["pull", "push"]),
         Route::Tags(name)
@@ -148,9 +169,13 @@ fn needs(route: &Route, method: &Method) -> Vec<Scope> {
 /// Whether the real registry numbers this operation in its headers: those on `/v2/{name}`, and deletions on `/acr/v1`.
 fn names_operation(route: &Route, method: &Method) -> bool {
     match route {
-        Route::Tags(_) | Route::Manifest(..) | Route::Referrers(..) | Route::Blob(..) | Route::Uploads(_) | Route::Upload(..) => {
-            true
-        }
+        Route::Tags(_)
+        | Route::Manifest(..)
+        | Route::NoManifest(_)
+        | Route::Referrers(..)
+        | Route::Blob(..)
+        | Route::Uploads(_)
+        | Route::Upload(..) => true,
         Route::MetadataRepository(_) | Route::MetadataTag(..) | Route::MetadataManifest(..) => *method == Method::DELETE,
         _ => false,
     }
@@ -168,6 +193,7 @@ async fn handle(call: &Call, route: &Route, granted: &Granted, body: Body) -> Re
         ("GET" | "HEAD", Route::Tags(name)) => Ok(listed(tags::list(granted, name, &page(call)?, &call.raw_path)?)),
         ("GET" | "HEAD", Route::Manifest(name, reference)) => get_manifest(call, granted, name, reference),
         ("PUT", Route::Manifest(name, reference)) => put_manifest(call, granted, name, reference, body).await,
+        ("PUT", Route::NoManifest(_)) => Err(Error::digest_invalid("digest parsing failed")),
         ("DELETE", Route::Manifest(name, reference)) => {
             let document = manifests::delete(world, granted, name, reference)?;
             notify::deleted(call, name, &document.media_type, document.digest.as_str());
@@ -247,7 +273,7 @@ async fn handle_metadata(call: &Call, route: &Route, granted: &Granted, body: Bo
 /// The verbs of a resource of `/v2`, for the `Allow` header.
 fn methods_of(route: &Route) -> &'static [Method] {
     match route {
-        Route::Manifest(..) => &[Method::DELETE, Method::GET, Method::HEAD, Method::PUT],
+        Route::Manifest(..) | Route::NoManifest(_) => &[Method::DELETE, Method::GET, Method::HEAD, Method::PUT],
         Route::Blob(..) => &[Method::DELETE, Method::GET, Method::HEAD],
         Route::Uploads(_) => &[Method::POST],
         Route::Upload(..) => &[Method::DELETE, Method::GET, Method::HEAD, Method::PATCH, Method::PUT],
@@ -272,8 +298,8 @@ fn get_manifest(call: &Call, granted: &Granted, name: &str, reference: &str) -> 
     let document = manifests::read(granted, name, reference, &call.accept())?;
     let digest = document.digest.as_str();
     let etag = format!("\"{digest}\"");
-    if call.header("if-none-match").is_some_and(|known| known.split(',').any(|it| it.trim() == etag)) {
-        return Ok(Answer::empty(StatusCode::NOT_MODIFIED).with("etag", &etag));
+    if call.knows(&etag) {
+        return Ok(Answer::empty(StatusCode::NOT_MODIFIED).with("docker-content-digest", digest).with("etag", &etag));
     }
     let answer = Answer::bytes(StatusCode::OK, &document.media_type, document.bytes.clone());
     Ok(answer.with("docker-content-digest", digest).with("etag", &etag))
@@ -283,26 +309,41 @@ async fn put_manifest(call: &Call, granted: &Granted, name: &str, reference: &st
     let bytes = wire::small_body(body, manifests::LARGEST).await;
     let bytes = bytes.ok_or_else(|| Error::manifest_invalid("http: request body too large"))?;
     let media_type = call.header("content-type").map(|it| it.split(';').next().unwrap_or(it).trim()).filter(|it| !it.is_empty());
-    let document = manifests::put(&call.world, granted, name, reference, media_type, bytes)?;
-    notify::pushed(call, name, (document.digest.as_str() != reference).then_some(reference), &document);
+    let tags: Vec<&str> = call.parameters("tag").collect();
+    let document = manifests::put(&call.world, granted, name, (reference, &tags), media_type, bytes)?;
     let digest = document.digest.as_str();
+    let by_digest = digest == reference;
+    let pushed: Vec<Option<&str>> = match (by_digest, tags.as_slice()) {
+        (true, []) => vec![None],
+        (true, tags) => tags.iter().copied().map(Some).collect(),
+        (false, _) => vec![Some(reference)],
+    };
+    pushed.into_iter().for_each(|tag| notify::pushed(call, name, tag, &document));
     Ok(Answer::empty(StatusCode::CREATED)
         .with("docker-content-digest", digest)
         .with("location", &format!("/v2/{name}/manifests/{digest}"))
+        .with_some("oci-tag", (by_digest && !tags.is_empty()).then(|| tags.join(", ")).as_deref())
         .with_some("oci-subject", document.subject.as_ref().map(|subject| subject.as_str())))
 }
 
 fn get_referrers(call: &Call, granted: &Granted, name: &str, digest: &str) -> Result<Answer, Error> {
-    let filter = call.parameter("artifactType").filter(|it| !it.is_empty());
-    let index = referrers::list(granted, name, digest, filter)?;
-    let answer = Answer::text(StatusCode::OK, OCI_INDEX, format!("{index}\n"));
-    Ok(answer.with_some("oci-filters-applied", filter.map(|_| "artifactType")))
+    let given = |name| call.parameter(name).filter(|it| !it.is_empty());
+    let most = given("n").map(|text| text.parse().map_err(|_| Error::page_size_invalid(text))).transpose()?;
+    let wanted = Wanted { artifact_type: given("artifactType"), most, last: given("last") };
+    let (index, link) = referrers::list(granted, name, digest, wanted, &call.raw_path)?;
+    let answer = Answer::text(StatusCode::OK, OCI_INDEX, format!("{index}\n")).with_some("link", link.as_deref());
+    Ok(answer.with_some("oci-filters-applied", wanted.artifact_type.map(|_| "artifactType")))
 }
 
-/// HEAD ignores a range, as recorded.
+/// HEAD ignores a range, and shows neither the entity tag nor that there are parts, as recorded.
 fn get_blob(call: &Call, granted: &Granted, name: &str, digest: &str) -> Result<Answer, Error> {
     let (digest, blob) = blobs::read(granted, name, digest)?;
-    let range = call.header("range").filter(|_| call.method == Method::GET);
+    let etag = format!("\"{digest}\"");
+    let gets = call.method == Method::GET;
+    if gets && call.knows(&etag) {
+        return Ok(Answer::empty(StatusCode::NOT_MODIFIED).with("docker-content-digest", digest.as_str()).with("etag", &etag));
+    }
+    let range = call.range(&etag).filter(|_| gets);
     let size = blob.size();
     let (status, first, last) = match blobs::part(range, size) {
         Part::Whole => (StatusCode::OK, 0, size.saturating_sub(1)),
@@ -312,8 +353,8 @@ fn get_blob(call: &Call, granted: &Granted, name: &str, digest: &str) -> Result<
     let content_range = (status == StatusCode::PARTIAL_CONTENT).then(|| format!("bytes {first}-{last}/{size}"));
     Ok(Answer::pieces(status, "application/octet-stream", blob.pieces(first, last))
         .with("docker-content-digest", digest.as_str())
-        .with("etag", &format!("\"{digest}\""))
-        .with("accept-ranges", "bytes")
+        .with_some("etag", gets.then_some(etag.as_str()))
+        .with_some("accept-ranges", gets.then_some("bytes"))
         .with_some("content-range", content_range.as_deref()))
 }
 
@@ -332,8 +373,7 @@ fn created(name: &str, digest: &str) -> Answer {
 
 async fn start_upload(call: &Call, granted: &Granted, name: &str, body: Body) -> Result<Answer, Error> {
     if let Some(digest) = call.parameter("mount") {
-        let from = call.parameter("from");
-        if let Some(digest) = from.and_then(|from| uploads::mount(&call.world, granted, name, digest, from)) {
+        if let Some(digest) = uploads::mount(&call.world, granted, name, digest, call.parameter("from")) {
             return Ok(created(name, digest.as_str()));
         }
     } else if let Some(digest) = call.parameter("digest") {

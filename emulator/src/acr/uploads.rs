@@ -57,14 +57,18 @@ pub fn start(world: &World, granted: &Granted, repository: &str) -> Progress {
 }
 
 /// Puts a blob of another repository into this one; `None` if it is not there or may not be read, upon which the client gets an
-/// ordinary upload.
-pub fn mount(world: &World, granted: &Granted, repository: &str, digest: &str, from: &str) -> Option<Digest> {
+/// ordinary upload. Without `from` every repository is looked through that the caller may pull from.
+pub fn mount(world: &World, granted: &Granted, repository: &str, digest: &str, from: Option<&str>) -> Option<Digest> {
     let digest = Digest::parse(digest)?;
-    if !granted.may_pull(from) {
-        return None;
-    }
     let mut repositories = granted.registry().repositories.write();
-    let blob = repositories.get(from)?.blobs.get(&digest)?.clone();
+    let readable = |name: &str, held: &Repository| held.attributes.read && granted.may_pull(name);
+    let blob = match from {
+        Some(from) => repositories.get(from).filter(|held| readable(from, held))?.blobs.get(&digest)?.clone(),
+        None => {
+            let mut holders = repositories.iter().filter_map(|(name, held)| Some((name, held, held.blobs.get(&digest)?)));
+            holders.find(|(name, held, _)| readable(name, held))?.2.clone()
+        }
+    };
     let now = world.clock.now();
     let target = repositories.entry(repository.to_owned()).or_insert_with(|| Repository::new(now));
     target.blobs.insert(digest.clone(), blob);

@@ -45,9 +45,28 @@ impl Call {
         first(&self.query, name)
     }
 
+    /// Every value of a query parameter.
+    pub fn parameters(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.query.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Whether the client knows this content already: `If-None-Match`, of which each line may hold several entity tags. They are
+    /// compared weakly (RFC 9110 §13.1.2).
+    pub fn knows(&self, etag: &str) -> bool {
+        let lines = self.headers.get_all("if-none-match").iter().filter_map(|line| line.to_str().ok());
+        let mut known = lines.flat_map(|line| line.split(',')).map(str::trim);
+        known.any(|it| it == "*" || it.strip_prefix("W/").unwrap_or(it) == etag)
+    }
+
+    /// The range that is asked for; none if `If-Range` names other content than this, or a time (RFC 9110 §13.1.5).
+    pub fn range(&self, etag: &str) -> Option<&str> {
+        let same = self.header("if-range").is_none_or(|it| it.trim() == etag);
+        self.header("range").filter(|_| same)
     }
 
     /// The media types of every `Accept` line.
@@ -137,7 +156,8 @@ impl Answer {
                 (size, Body::from_stream(stream::iter(pieces.into_iter().map(Ok::<_, std::convert::Infallible>))))
             }
         };
-        if status != StatusCode::NO_CONTENT {
+        // The length in a 304 would be that of what the client has.
+        if !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(size));
         }
         let mut response = Response::new(if *method == Method::HEAD { Body::empty() } else { body });
