@@ -128,6 +128,17 @@ async fn a_condition_decides_repository_by_repository() {
 }
 
 #[tokio::test]
+async fn a_condition_gives_nothing_on_every_repository_at_once() {
+    let (azlet, owner) = prepared().await;
+    give(&azlet, &owner, "nobody", READER, Some(only(&ACTIONS, "StringNotEquals 'secret'"))).await;
+    give(&azlet, &owner, "contributor", READER, None).await;
+    let refresh = azlet.refresh_token(HOST, "nobody").await;
+    assert_eq!(granted(&azlet, &refresh, "repository:*:pull repository:a:pull").await, "repository:a:pull");
+    let refresh = azlet.refresh_token(HOST, "contributor").await;
+    assert_eq!(granted(&azlet, &refresh, "repository:*:pull").await, "repository:*:pull", "a role without a condition does");
+}
+
+#[tokio::test]
 async fn what_was_exchanged_keeps_its_conditions() {
     let (azlet, owner) = prepared().await;
     let assignment = give(&azlet, &owner, "nobody", WRITER, Some(format!("{NAME} StringLike 'team/*'"))).await;

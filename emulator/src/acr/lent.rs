@@ -41,8 +41,11 @@ impl Rest {
         let Some(mut body) = self.0.and_then(|place| place.lock().take()).filter(|body| !body.is_end_stream()) else {
             return true;
         };
+        if waits {
+            return false;
+        }
         let mut left = SMALL;
-        while !waits {
+        loop {
             match body.frame().await {
                 None => return true,
                 Some(Ok(frame)) => match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
@@ -52,7 +55,6 @@ impl Rest {
                 Some(Err(_)) => return false,
             }
         }
-        false
     }
 }
 

@@ -95,6 +95,10 @@ impl Rights {
         if self.everywhere.contains(&right) {
             return true;
         }
+        // No condition holds for every name: `*` is no repository, but what a token grants on it, it grants on all of them.
+        if scope.name == "*" {
+            return false;
+        }
         let Some((_, [action, ..])) = ABAC_ACTIONS.iter().find(|(known, _)| *known == right) else { return false };
         let name = (scope.kind == "repository").then(|| Fact::request(REPOSITORY_NAME, Value::Text(scope.name.clone())));
         let given: Vec<Fact> = name.into_iter().collect();
