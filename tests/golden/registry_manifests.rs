@@ -110,6 +110,19 @@ async fn a_type_of_oci_is_given_to_those_who_accept_it() {
 }
 
 #[tokio::test]
+async fn the_same_bytes_have_the_type_that_they_came_under_last() {
+    let (_azlet, actor) = start().await;
+    let subject = json!({ "mediaType": OCI_MANIFEST, "digest": format!("sha256:{}", "a".repeat(64)), "size": 1 });
+    let index = json!({ "schemaVersion": 2, "manifests": [], "subject": subject });
+    for (media_type, referrers) in [(OCI_INDEX, 1), (DOCKER_LIST, 0), (OCI_INDEX, 1)] {
+        assert_eq!(put_manifest(&actor, HOST, "a", "v1", media_type, &index).await.status(), 201);
+        assert_eq!(actor.get(&url("/v2/a/manifests/v1")).await.header("content-type"), Some(media_type));
+        let found = actor.get(&url(&format!("/v2/a/referrers/sha256:{}", "a".repeat(64)))).await.json();
+        assert_eq!(found["manifests"].as_array().map(Vec::len), Some(referrers), "Docker's lists have no subject");
+    }
+}
+
+#[tokio::test]
 async fn what_a_client_has_is_not_sent_again() {
     let (_azlet, actor) = start().await;
     let digest = push_image(&actor, HOST, "a", "v1", "text").await;
@@ -187,6 +200,32 @@ async fn an_index_may_list_indexes_and_dockers_lists_dockers_images() {
     let again = json!({ "schemaVersion": 2, "manifests": [inner] });
     let answer = put_manifest(&actor, HOST, "a", "again", OCI_INDEX, &again).await;
     assert_eq!(answer.error_code(), "MANIFEST_BLOB_UNKNOWN", "but nothing new may list it");
+}
+
+#[tokio::test]
+async fn a_layer_that_may_not_be_distributed_may_be_absent() {
+    let (_azlet, actor) = start().await;
+    let image = image(&actor, HOST, "a", "text").await;
+    let absent = format!("sha256:{}", "a".repeat(64));
+    let mut table = String::new();
+    for (media_type, layer) in [
+        (OCI_MANIFEST, "application/vnd.oci.image.layer.nondistributable.v1.tar"),
+        (OCI_MANIFEST, "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"),
+        (OCI_MANIFEST, "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd"),
+        (DOCKER_MANIFEST, "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"),
+        (OCI_MANIFEST, "application/vnd.oci.image.layer.v1.tar+gzip"),
+        (DOCKER_MANIFEST, "application/vnd.docker.image.rootfs.diff.tar.gzip"),
+    ] {
+        let mut manifest = image.clone();
+        manifest["mediaType"] = json!(media_type);
+        manifest["layers"] = json!([
+            { "mediaType": layer, "digest": absent, "size": 123, "urls": ["https://store.example.com/layer"] },
+            image["layers"][0],
+        ]);
+        let put = put_manifest(&actor, HOST, "a", "v1", media_type, &manifest).await;
+        table.push_str(&format!("{layer}: {}\n", outcome(&put, &[])));
+    }
+    insta::assert_snapshot!("absent_layers", table);
 }
 
 #[tokio::test]

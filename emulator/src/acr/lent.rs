@@ -6,15 +6,20 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::{Frame, SizeHint};
 use parking_lot::Mutex;
+use tokio::time::timeout;
 
 /// So much of a rest is read: more than a manifest that is too large by some, far less than a layer.
 const SMALL: usize = 16 * 1024 * 1024;
+
+/// So long a rest is waited for.
+pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A body that goes to its place when its reader is done with it.
 struct Lent {
@@ -35,15 +40,16 @@ pub fn lend(body: Body) -> (Body, Rest) {
 }
 
 impl Rest {
-    /// Reads what is left; false if that is too much, or will not come: a client that waits for `100 Continue` sends nothing
+    /// Reads what is left; false if that is too much, or does not come: a client that waits for `100 Continue` sends nothing
     /// without it.
-    pub async fn read(self, waits: bool) -> bool {
-        let Some(mut body) = self.0.and_then(|place| place.lock().take()).filter(|body| !body.is_end_stream()) else {
+    pub async fn read(self, waits: bool, patience: Duration) -> bool {
+        let Some(body) = self.0.and_then(|place| place.lock().take()).filter(|body| !body.is_end_stream()) else {
             return true;
         };
-        if waits {
-            return false;
-        }
+        !waits && timeout(patience, Self::drain(body)).await.unwrap_or(false)
+    }
+
+    async fn drain(mut body: Body) -> bool {
         let mut left = SMALL;
         loop {
             match body.frame().await {
@@ -96,7 +102,7 @@ mod tests {
             body.frame().await.expect("a frame").expect("good");
         }
         drop(body);
-        rest.read(waits).await
+        rest.read(waits, PATIENCE).await
     }
 
     #[tokio::test]
@@ -109,6 +115,9 @@ mod tests {
         assert!(rest_after(0, 0, false).await);
         let (body, rest) = lend(Body::empty());
         drop(body);
-        assert!(rest.read(true).await, "nothing is left of nothing");
+        assert!(rest.read(true, PATIENCE).await, "nothing is left of nothing");
+        let (body, rest) = lend(Body::from_stream(futures_util::stream::pending::<std::io::Result<Bytes>>()));
+        drop(body);
+        assert!(!rest.read(false, Duration::from_millis(1)).await, "what does not come is not waited for");
     }
 }

@@ -100,6 +100,10 @@ pub fn put(
     for tag in tags.iter().skip(1) {
         held.put_manifest(document.clone(), Some(tag), now);
     }
+    // The same bytes are another manifest if they come under another type, which they can if they name none themselves.
+    if let Some(kept) = held.manifests.get_mut(&document.digest).filter(|kept| kept.document.media_type != document.media_type) {
+        kept.document = document.clone();
+    }
     Ok(document)
 }
 

@@ -62,11 +62,11 @@ pub fn list(
 }
 
 /// What refers to a digest, in the order of digests, from behind `last`.
-fn behind<'a>(held: &'a Repository, digest: &Digest, last: Option<&'a Digest>) -> impl Iterator<Item = &'a Document> {
+fn behind<'a>(held: &'a Repository, digest: &'a Digest, last: Option<&'a Digest>) -> impl Iterator<Item = &'a Document> {
     let begin = last.map_or(Bound::Unbounded, Bound::Excluded);
     let digests = held.referrers.get(digest).into_iter().flat_map(move |it| it.range::<Digest, _>((begin, Bound::Unbounded)));
     let manifests = digests.filter_map(|it| held.manifests.get(it)).filter(|manifest| manifest.attributes.list);
-    manifests.map(|manifest| &*manifest.document)
+    manifests.map(|manifest| &*manifest.document).filter(move |document| document.subject.as_ref() == Some(digest))
 }
 
 fn next(path: &str, wanted: &Wanted<'_>, last: &Digest) -> String {

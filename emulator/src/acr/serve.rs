@@ -34,7 +34,7 @@ pub async fn serve(Extension(world): Extension<Arc<World>>, Extension(conn): Ext
     let waits = parts.headers.contains_key(EXPECT);
     let (body, rest) = lent::lend(body);
     let mut response = answer(world, conn, parts, body).await;
-    if !rest.read(waits).await {
+    if !rest.read(waits, lent::PATIENCE).await {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
