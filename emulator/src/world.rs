@@ -5,6 +5,7 @@ mod carriers;
 mod issuers;
 mod seed;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -69,8 +70,8 @@ pub struct World {
 }
 
 impl World {
-    /// A world as the seed describes it.
-    pub fn new(seed: Seed, clock: Clock, ids: Ids, signing_key: Arc<SigningKey>, ca_pem: Arc<str>) -> Arc<Self> {
+    /// A world as the seed describes it, whose large blobs lie in a folder.
+    pub fn new(seed: Seed, clock: Clock, ids: Ids, signing_key: Arc<SigningKey>, ca_pem: Arc<str>, blobs: PathBuf) -> Arc<Self> {
         let directory = Directory::new(seed.tenant());
         let clock = Arc::new(clock);
         let settings = Arc::new(Settings::new(seed.settings));
@@ -86,7 +87,7 @@ impl World {
             directory,
             imds: Metadata::default(),
             arm: Resources::default(),
-            acr: Registries::default(),
+            acr: Registries::new(blobs),
             kube: Clusters::default(),
             logs: Logs::default(),
             seed,
@@ -118,7 +119,7 @@ impl Universe {
     pub fn reset(&self) {
         let old = self.world();
         let (clock, ids) = (old.clock.restarted(), old.ids.restarted());
-        let new = World::new(old.seed.clone(), clock, ids, old.signing_key.clone(), old.ca_pem.clone());
+        let new = World::new(old.seed.clone(), clock, ids, old.signing_key.clone(), old.ca_pem.clone(), old.acr.folder());
         self.current.store(new);
         old.kube.close();
         old.timeline.wake();

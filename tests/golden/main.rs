@@ -67,6 +67,7 @@ mod registry_auth;
 mod registry_bad_input;
 mod registry_conditions;
 mod registry_content;
+mod registry_large_blobs;
 mod registry_manifests;
 mod registry_metadata;
 mod registry_network;

@@ -7,6 +7,7 @@ mod answer;
 mod cluster;
 pub mod registry;
 
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use azlet::front::{Authority, Emulator, Options};
@@ -43,7 +44,13 @@ pub struct Azlet {
 impl Azlet {
     /// Starts an emulator with the seed world; its time moves only by [`Azlet::advance`].
     pub async fn start() -> Self {
+        Self::start_in(std::env::temp_dir()).await
+    }
+
+    /// The same, with large blobs in files of this folder.
+    pub async fn start_in(blobs: PathBuf) -> Self {
         let options = Options {
+            blobs,
             clock: Clock::step(STEP_START),
             signing_key: SIGNING_KEY.clone(),
             authority: AUTHORITY.clone(),

@@ -1,76 +1,25 @@
-//! Blobs: kept by digest in the pieces they arrived in, hashed on the way, served whole or in part.
+//! Blobs: served whole or in part, and deleted.
 //! Source: OCI Distribution Specification 1.1 "Pulling blobs", "Deleting blobs"; RFC 9110 §14 (ranges).
 //!
 //! Azure answers GET with a 307 to its storage; here the registry serves the bytes itself, with 200 or 206. This difference is
 //! deliberate: clients follow either, and no second host is needed.
 
+use std::io;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{Context, SHA256};
+use axum::body::Body;
 use bytes::Bytes;
+use futures_util::stream;
+use tokio::task::JoinHandle;
 
 use super::auth::Granted;
 use super::digest::Digest;
 use super::error::Error;
-use super::store::{Blob, Repository};
+use super::spool::SpoolFile;
+use super::store::{Blob, Kept, Repository};
 
-/// Below this size the pieces of a blob are joined, so that a small blob does not keep a connection's read buffer alive.
-const JOIN_BELOW: u64 = 64 * 1024;
-
-/// Content on its way in: the pieces so far and their running SHA-256.
-#[derive(Clone)]
-pub struct Received {
-    pieces: Vec<Bytes>,
-    size: u64,
-    hash: Context,
-}
-
-impl std::fmt::Debug for Received {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Received({} bytes)", self.size)
-    }
-}
-
-impl Default for Received {
-    fn default() -> Self {
-        Self { pieces: Vec::new(), size: 0, hash: Context::new(&SHA256) }
-    }
-}
-
-impl Received {
-    /// Takes the next piece.
-    pub fn push(&mut self, piece: Bytes) {
-        if piece.is_empty() {
-            return;
-        }
-        self.hash.update(&piece);
-        self.size += piece.len() as u64;
-        self.pieces.push(piece);
-    }
-
-    /// How much has come.
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// The SHA-256 digest of what has come.
-    pub fn digest(&self) -> Digest {
-        Digest::of_context(self.hash.clone())
-    }
-
-    /// Whether the content has this digest. SHA-256 has been computed on the way, SHA-512 is computed now.
-    pub fn has_digest(&self, digest: &Digest) -> bool {
-        if digest.is_sha256() {
-            return self.digest() == *digest;
-        }
-        digest.same_algorithm_over(self.pieces.iter().map(Bytes::as_ref)) == *digest
-    }
-
-    pub(super) fn into_blob(self) -> Blob {
-        let pieces = if self.size < JOIN_BELOW { vec![Bytes::from(self.pieces.concat())] } else { self.pieces };
-        Blob { pieces, size: self.size }
-    }
-}
+/// As much of a file is read at once.
+const PIECE: u64 = 256 * 1024;
 
 /// What part of a blob is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,25 +67,56 @@ impl Readable {
         self.blob.size
     }
 
-    /// The bytes from `first` to `last`, both inclusive, in pieces that share the stored memory.
-    pub fn pieces(&self, first: u64, last: u64) -> Vec<Bytes> {
-        let mut start = 0;
-        let mut wanted = Vec::new();
-        for piece in &self.blob.pieces {
-            let end = start + piece.len() as u64;
-            if end > first && start <= last {
-                let from = usize::try_from(first.saturating_sub(start)).unwrap_or(0);
-                let to = usize::try_from((last + 1).min(end) - start).unwrap_or(piece.len());
-                wanted.push(piece.slice(from..to));
+    /// The bytes from `first` to `last`, both inclusive. Those of a file are read while they are sent.
+    pub fn body(&self, first: u64, last: u64) -> Body {
+        let end = last.saturating_add(1).min(self.blob.size);
+        match &self.blob.kept {
+            Kept::Memory(bytes) => {
+                let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+                Body::from(bytes.slice(at(first).min(at(end))..at(end)))
             }
-            start = end;
+            Kept::File(file) => Body::from_stream(stream::unfold(FilePart::new(file.clone(), first, end), FilePart::next)),
         }
-        wanted
     }
 
-    /// All bytes, joined: for small things such as an image's configuration.
-    pub fn joined(&self) -> Vec<u8> {
-        self.blob.pieces.concat()
+    /// All bytes: for small things such as an image's configuration.
+    pub fn whole(&self) -> io::Result<Bytes> {
+        self.blob.whole()
+    }
+}
+
+/// A part of a file on its way out. One piece is read ahead, on a thread that may wait, while the one before it is sent.
+struct FilePart {
+    file: Arc<SpoolFile>,
+    at: u64,
+    end: u64,
+    ahead: Option<JoinHandle<io::Result<Bytes>>>,
+}
+
+impl FilePart {
+    fn new(file: Arc<SpoolFile>, first: u64, end: u64) -> Self {
+        Self { file, at: first, end, ahead: None }
+    }
+
+    /// Begins to read the next piece, if there is one.
+    fn read(&mut self) -> Option<JoinHandle<io::Result<Bytes>>> {
+        let (file, at) = (self.file.clone(), self.at);
+        let length = usize::try_from(PIECE.min(self.end.checked_sub(at).filter(|left| *left > 0)?)).ok()?;
+        self.at += length as u64;
+        Some(tokio::task::spawn_blocking(move || {
+            let mut piece = vec![0; length];
+            file.read(&mut piece, at).map(|()| piece.into())
+        }))
+    }
+
+    async fn next(mut self) -> Option<(io::Result<Bytes>, Self)> {
+        let reading = match self.ahead.take() {
+            Some(reading) => reading,
+            None => self.read()?,
+        };
+        let piece = reading.await.unwrap_or_else(|fault| Err(fault.into()));
+        self.ahead = self.read();
+        Some((piece, self))
     }
 }
 
@@ -161,12 +141,13 @@ pub fn delete(granted: &Granted, repository: &str, digest: &str) -> Result<(), E
     if !held.attributes.delete || !held.attributes.write {
         return Err(Error::disallowed());
     }
-    held.blobs.remove(&parsed).map(|_| ()).ok_or_else(|| Error::blob_unknown(None))
+    held.blobs.remove(&parsed).map(drop).ok_or_else(|| Error::blob_unknown(None))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::acr::spool::Spool;
 
     #[test]
     fn ranges_are_read_as_the_rfc_wants() {
@@ -192,30 +173,23 @@ mod tests {
         assert_eq!(part(Some("bytes=0-"), 0), Part::Unsatisfiable);
     }
 
-    #[test]
-    fn a_part_crosses_the_pieces_that_came() {
-        let mut received = Received::default();
-        for letter in b'a'..=b'j' {
-            received.push(Bytes::from(vec![letter; 10_000]));
+    #[tokio::test]
+    async fn a_part_is_the_same_wherever_it_lies() {
+        let bytes: Vec<u8> = (0..3 * PIECE as u32 + 7).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let file = Arc::new(Arc::<Spool>::default().create().expect("a file"));
+        file.write(&bytes, 0).expect("room");
+        let size = bytes.len() as u64;
+        for kept in [Kept::Memory(Bytes::from(bytes.clone())), Kept::File(file)] {
+            let readable = Readable { blob: Arc::new(Blob::new(kept, size)) };
+            for (first, last) in [(0, size - 1), (PIECE - 1, PIECE), (PIECE, PIECE), (5, 3 * PIECE), (size - 1, size - 1), (0, 0)]
+            {
+                let part = axum::body::to_bytes(readable.body(first, last), usize::MAX).await.expect("it is there");
+                let (from, to) = (usize::try_from(first).expect("small"), usize::try_from(last).expect("small"));
+                assert!(part == bytes[from..=to], "{first} to {last}");
+            }
+            assert!(readable.whole().expect("it is there") == bytes);
         }
-        assert_eq!(received.size(), 100_000);
-        let blob = received.into_blob();
-        assert_eq!(blob.pieces.len(), 10);
-        let readable = Readable { blob: Arc::new(blob) };
-        assert_eq!(readable.pieces(9_999, 10_000).concat(), b"ab");
-        assert_eq!(readable.pieces(0, 99_999).concat().len(), 100_000);
-        assert_eq!(readable.pieces(99_999, 99_999).concat(), b"j");
-    }
-
-    #[test]
-    fn content_is_known_by_either_algorithm() {
-        let mut received = Received::default();
-        received.push(Bytes::from_static(b"one"));
-        received.push(Bytes::from_static(b" two"));
-        assert!(received.has_digest(&Digest::sha256(b"one two")));
-        assert!(!received.has_digest(&Digest::sha256(b"one")));
-        let zeros = Digest::parse(&format!("sha512:{}", "0".repeat(128))).expect("well formed");
-        assert!(!received.has_digest(&zeros));
-        assert!(received.has_digest(&zeros.same_algorithm_over([b"one two".as_slice()])));
+        let empty = Readable { blob: Arc::new(Blob::new(Kept::Memory(Bytes::new()), 0)) };
+        assert!(axum::body::to_bytes(empty.body(0, 0), 1).await.expect("nothing").is_empty());
     }
 }

@@ -30,7 +30,7 @@ impl Digest {
 
     /// The digest of `parts`, one after another, by the algorithm that this digest uses.
     pub fn same_algorithm_over<'a>(&self, parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut context = Context::new(self.algorithm());
+        let mut context = self.context();
         for part in parts {
             context.update(part);
         }
@@ -55,11 +55,16 @@ impl Digest {
         Self(text.into())
     }
 
+    /// A running hash by the algorithm that this digest uses.
+    pub fn context(&self) -> Context {
+        Context::new(self.algorithm())
+    }
+
     fn algorithm(&self) -> &'static Algorithm {
         if self.is_sha256() { &digest::SHA256 } else { &digest::SHA512 }
     }
 
-    /// Whether the algorithm is SHA-256, the one that uploads are hashed with on the way.
+    /// Whether the algorithm is SHA-256, the one that uploads are hashed with unless another is known to be wanted.
     pub fn is_sha256(&self) -> bool {
         self.0.starts_with("sha256:")
     }

@@ -183,6 +183,12 @@ impl Error {
         Self::new(StatusCode::BAD_REQUEST, "SIZE_INVALID", "provided length did not match content length", None)
     }
 
+    /// Content that there is no room for, or that the disk does not take. The specification has no code for this; a 4xx, since clients
+    /// send everything again after a 5xx (inferred).
+    pub fn not_kept(why: &std::io::Error) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "DENIED", format!("azlet could not keep the content: {why}"), None)
+    }
+
     /// A blob that the repository does not hold; reading says which (inferred), deleting does not.
     pub fn blob_unknown(digest: Option<&str>) -> Self {
         let detail = digest.map(|digest| Value::String(digest.into()));

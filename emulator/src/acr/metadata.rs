@@ -248,7 +248,7 @@ fn platform(held: &Repository, document: &Document) -> Option<(String, String)> 
     /// A configuration of a container image is far smaller; anything larger is something else.
     const LARGEST: u64 = 4 * 1024 * 1024;
     let blob = held.blobs.get(&document.config()?.digest).filter(|blob| blob.size <= LARGEST)?;
-    let config: Value = serde_json::from_slice(&blob.pieces.concat()).ok()?;
+    let config: Value = serde_json::from_slice(&blob.whole().ok()?).ok()?;
     Some((config["architecture"].as_str()?.to_owned(), config["os"].as_str()?.to_owned()))
 }
 

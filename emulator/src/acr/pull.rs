@@ -258,7 +258,7 @@ fn fetch(world: &World, registry: &Arc<Registry>, reference: &Reference, attempt
     let config = document.config().ok_or_else(|| Failed::Resolve(NO_PLATFORM.into()))?;
     let (_, readable) =
         blobs::read(&granted, &reference.repository, config.digest.as_str()).map_err(|error| refused(reference, &error))?;
-    let config = serde_json::from_slice(&readable.joined()).unwrap_or(Value::Null);
+    let config = readable.whole().ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or(Value::Null);
     let size = document.blobs().map(|blob| blob.size).fold(0, u64::saturating_add);
     Ok(Pulled { image_id: format!("{}/{}@{}", reference.host, reference.repository, top.digest), size, config })
 }

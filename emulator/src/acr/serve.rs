@@ -12,10 +12,11 @@ use axum::response::Response;
 use percent_encoding::percent_decode_str;
 
 use super::auth::{self, Granted};
-use super::blobs::{self, Part, Received};
+use super::blobs::{self, Part};
 use super::document::OCI_INDEX;
 use super::error::Error;
 use super::page::Page;
+use super::received::{self, Fault, Received};
 use super::referrers::Wanted;
 use super::route::{NoRoute, Route};
 use super::scope::Scope;
@@ -351,7 +352,8 @@ fn get_blob(call: &Call, granted: &Granted, name: &str, digest: &str) -> Result<
         Part::Unsatisfiable => return Err(Error::range_not_satisfiable(size)),
     };
     let content_range = (status == StatusCode::PARTIAL_CONTENT).then(|| format!("bytes {first}-{last}/{size}"));
-    Ok(Answer::pieces(status, "application/octet-stream", blob.pieces(first, last))
+    let length = size.min(last - first + 1);
+    Ok(Answer::streamed(status, "application/octet-stream", blob.body(first, last), length)
         .with("docker-content-digest", digest.as_str())
         .with_some("etag", gets.then_some(etag.as_str()))
         .with_some("accept-ranges", gets.then_some("bytes"))
@@ -378,21 +380,37 @@ async fn start_upload(call: &Call, granted: &Granted, name: &str, body: Body) ->
         }
     } else if let Some(digest) = call.parameter("digest") {
         let digest = uploads::stated_digest(Some(digest))?;
-        let content = receive(body, Received::default()).await?;
-        return uploads::keep(&call.world, granted, name, content, digest).map(|digest| created(name, digest.as_str()));
+        let mut content = Received::new(&granted.registry().pool.spool);
+        content.expect(&digest);
+        let (content, good) = receive(call, body, content).await?.checked(&digest).await?;
+        return uploads::keep(&call.world, granted, name, content, digest, good).map(|digest| created(name, digest.as_str()));
     }
     Ok(uploading(StatusCode::ACCEPTED, &uploads::start(&call.world, granted, name)))
 }
 
-async fn receive(body: Body, mut content: Received) -> Result<Received, Error> {
-    if wire::receive(body, &mut content).await { Ok(content) } else { Err(Error::size_invalid()) }
+async fn receive(call: &Call, body: Body, mut content: Received) -> Result<Received, Fault> {
+    content.reserve(content_length(call).unwrap_or(0));
+    received::receive(body, content).await
 }
 
-/// Takes a chunk, which must be as long as its `Content-Range` says.
-async fn receive_chunk(call: &Call, body: Body, before: Received) -> Result<Received, Error> {
-    let content = receive(body, before).await?;
+/// Takes a chunk, which must be as long as its `Content-Range` says. An upload whose bytes cannot be kept is over.
+async fn receive_chunk(
+    call: &Call,
+    granted: &Granted,
+    named: Named<'_>,
+    body: Body,
+    before: Received,
+) -> Result<Received, Error> {
+    let content = receive(call, body, before).await.map_err(|fault| given_up(granted, named, fault))?;
     let stated = call.header("content-range").and_then(uploads::parse_range);
     if stated.is_none_or(|(_, last)| content.size() == last + 1) { Ok(content) } else { Err(Error::size_invalid()) }
+}
+
+fn given_up(granted: &Granted, named: Named<'_>, fault: Fault) -> Error {
+    if matches!(fault, Fault::Storage(_)) {
+        uploads::abandon(granted, named);
+    }
+    fault.into()
 }
 
 fn content_length(call: &Call) -> Option<u64> {
@@ -401,17 +419,17 @@ fn content_length(call: &Call) -> Option<u64> {
 
 async fn continue_upload(call: &Call, granted: &Granted, named: Named<'_>, body: Body) -> Result<Answer, Error> {
     let content = uploads::begin_chunk(&call.world, granted, named, call.header("content-range"), content_length(call))?;
-    let before = content.size();
-    let content = receive_chunk(call, body, content).await?;
-    let progress = uploads::end_chunk(&call.world, granted, named, before, content)?;
+    let content = receive_chunk(call, granted, named, body, content).await?;
+    let progress = uploads::end_chunk(&call.world, granted, named, content)?;
     Ok(uploading(StatusCode::ACCEPTED, &progress))
 }
 
 async fn finish_upload(call: &Call, granted: &Granted, named: Named<'_>, body: Body) -> Result<Answer, Error> {
-    let content = uploads::begin_chunk(&call.world, granted, named, call.header("content-range"), content_length(call))?;
+    let mut content = uploads::begin_chunk(&call.world, granted, named, call.header("content-range"), content_length(call))?;
     let digest = uploads::stated_digest(call.parameter("digest"))?;
-    let before = content.size();
-    let content = receive_chunk(call, body, content).await?;
-    let digest = uploads::finish(&call.world, granted, named, before, content, digest)?;
+    content.expect(&digest);
+    let content = receive_chunk(call, granted, named, body, content).await?;
+    let (content, good) = content.checked(&digest).await.map_err(|fault| given_up(granted, named, fault))?;
+    let digest = uploads::finish(&call.world, granted, named, content, digest, good)?;
     Ok(created(named.repository, digest.as_str()))
 }

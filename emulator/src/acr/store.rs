@@ -1,10 +1,12 @@
 //! The state of the registries: who they are, what they hold, and the public registries that images come from.
 //!
-//! A blob is kept once for all registries, by digest, and as the pieces it arrived in: it is never copied whole. A manifest is
-//! kept byte for byte.
+//! A blob is kept once for all registries, by digest: a small one in memory, a large one in a file, which goes with its last holder.
+//! A manifest is kept byte for byte.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
@@ -16,7 +18,9 @@ use uuid::Uuid;
 use super::digest::Digest;
 use super::document::Document;
 use super::notify::Webhook;
+use super::received::Content;
 use super::scope::AccessClaims;
+use super::spool::{Spool, SpoolFile};
 use super::token_users::TokenUser;
 use super::upstream;
 use crate::kernel::resource_id::ResourceId;
@@ -152,7 +156,7 @@ pub struct Registry {
     pub(super) public: bool,
     /// The repositories by name. One lock, held for moments only.
     pub(super) repositories: RwLock<BTreeMap<String, Repository>>,
-    pub(super) uploads: Mutex<HashMap<Uuid, Upload>>,
+    pub(super) uploads: Mutex<Uploads>,
     pub(super) pool: Arc<BlobPool>,
 }
 
@@ -202,35 +206,88 @@ impl Default for Attributes {
     }
 }
 
+/// The uploads of a registry that are going on.
+#[derive(Debug, Default)]
+pub(super) struct Uploads {
+    pub open: HashMap<Uuid, Upload>,
+    /// When it was last looked for those that nobody goes on with.
+    pub swept: Timestamp,
+}
+
 /// An upload that is going on.
 #[derive(Debug)]
 pub(super) struct Upload {
     pub repository: String,
     pub started: Timestamp,
-    pub body: super::blobs::Received,
+    /// What has come by the end of the last chunk.
+    pub content: Content,
+    /// Held by the chunk that is coming in.
+    pub turn: Arc<()>,
 }
 
-/// A blob, in the pieces it arrived in.
+/// A blob.
 #[derive(Debug)]
 pub(super) struct Blob {
-    pub pieces: Vec<Bytes>,
+    pub kept: Kept,
     pub size: u64,
+    /// The pool that knows it, and as what.
+    pooled: Option<(Weak<BlobPool>, Digest)>,
+}
+
+/// Where a blob's bytes are.
+#[derive(Clone, Debug)]
+pub(super) enum Kept {
+    Memory(Bytes),
+    File(Arc<SpoolFile>),
+}
+
+impl Blob {
+    pub fn new(kept: Kept, size: u64) -> Self {
+        Self { kept, size, pooled: None }
+    }
+
+    /// All bytes: for small things such as an image's configuration.
+    pub fn whole(&self) -> io::Result<Bytes> {
+        match &self.kept {
+            Kept::Memory(bytes) => Ok(bytes.clone()),
+            Kept::File(file) => {
+                let mut bytes = vec![0; usize::try_from(self.size).map_err(io::Error::other)?];
+                file.read(&mut bytes, 0)?;
+                Ok(bytes.into())
+            }
+        }
+    }
+}
+
+impl Drop for Blob {
+    fn drop(&mut self) {
+        if let Some((pool, digest)) = self.pooled.take()
+            && let Some(pool) = pool.upgrade()
+        {
+            // Another blob with this digest may have come meanwhile.
+            pool.blobs.remove_if(&digest, |_, blob| blob.strong_count() == 0);
+        }
+    }
 }
 
 /// Every blob that some repository holds, once. What no repository holds any more is freed by itself.
 #[derive(Debug, Default)]
 pub(super) struct BlobPool {
     blobs: DashMap<Digest, Weak<Blob>>,
+    /// Where those lie that are too large for memory.
+    pub spool: Arc<Spool>,
 }
 
 impl BlobPool {
     /// The blob with this digest: the one that is there already, or the new one.
-    pub fn share(&self, digest: &Digest, make: impl FnOnce() -> Blob) -> Arc<Blob> {
+    pub fn share(self: &Arc<Self>, digest: &Digest, make: impl FnOnce() -> Blob) -> Arc<Blob> {
         let mut entry = self.blobs.entry(digest.clone()).or_default();
         if let Some(blob) = entry.upgrade() {
             return blob;
         }
-        let blob = Arc::new(make());
+        let mut blob = make();
+        blob.pooled = Some((Arc::downgrade(self), digest.clone()));
+        let blob = Arc::new(blob);
         *entry = Arc::downgrade(&blob);
         drop(entry);
         blob
@@ -238,6 +295,22 @@ impl BlobPool {
 }
 
 impl Store {
+    /// A store whose large blobs lie in files of a folder.
+    pub fn new(folder: PathBuf) -> Self {
+        let pool = Arc::new(BlobPool { spool: Arc::new(Spool::new(folder)), ..BlobPool::default() });
+        Self { pool, ..Self::default() }
+    }
+
+    /// That folder.
+    pub fn folder(&self) -> PathBuf {
+        self.pool.spool.folder().to_owned()
+    }
+
+    /// How many files hold blobs and uploads that are too large for memory.
+    pub fn files(&self) -> usize {
+        self.pool.spool.files()
+    }
+
     /// Notes the public images; they are made on first use.
     pub fn plant(&self, seed: &Seed, now: Timestamp) {
         let mut by_host: BTreeMap<String, Vec<SeedImage>> = BTreeMap::new();

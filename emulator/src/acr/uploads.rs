@@ -2,21 +2,31 @@
 //! Source: OCI Distribution Specification 1.1 "Pushing blobs"; the form of `_state` as decoded from recorded answers.
 //!
 //! A chunk is taken in two steps, so that no lock is held while its bytes arrive: [`begin_chunk`] checks that it fits and gives
-//! what has come so far, [`end_chunk`] or [`finish`] puts the longer content back, if nobody else has done so meanwhile.
+//! what has come so far, with the turn to add to it; [`end_chunk`] or [`finish`] puts the longer content back. Whatever happens
+//! between the two, the upload is as it was before.
+
+use std::sync::Arc;
 
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::auth::Granted;
-use super::blobs::Received;
 use super::digest::Digest;
 use super::error::Error;
-use super::store::{Repository, Upload};
+use super::received::{Content, Received, Turn};
+use super::store::{Repository, Upload, Uploads};
 use crate::kernel::clock::rfc3339_seconds;
 use crate::world::World;
+
+/// So long after its beginning an upload is forgotten. That uploads expire is known of the real service; the time is the default of
+/// CNCF Distribution, a week, and inferred.
+const LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// So often it is looked for uploads that nobody goes on with.
+const SWEEP: SignedDuration = SignedDuration::from_hours(1);
 
 /// An upload as the client is told about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,10 +60,31 @@ pub struct Named<'a> {
 /// Begins an upload.
 pub fn start(world: &World, granted: &Granted, repository: &str) -> Progress {
     let (id, started) = (world.ids.uuid(), world.clock.now());
-    let upload = Upload { repository: repository.to_owned(), started, body: Received::default() };
+    let upload = Upload { repository: repository.to_owned(), started, content: Content::default(), turn: Arc::default() };
     let progress = progress(world, granted, id, &upload);
-    granted.registry().uploads.lock().insert(id, upload);
+    let mut uploads = granted.registry().uploads.lock();
+    let expired = uploads.sweep(started);
+    uploads.open.insert(id, upload);
+    drop(uploads);
+    drop(expired);
     progress
+}
+
+impl Uploads {
+    /// Takes out what nobody goes on with.
+    fn sweep(&mut self, now: Timestamp) -> Vec<Upload> {
+        if now.duration_since(self.swept) < SWEEP {
+            return Vec::new();
+        }
+        self.swept = now;
+        self.open.extract_if(|_, upload| upload.is_expired(now)).map(|(_, upload)| upload).collect()
+    }
+}
+
+impl Upload {
+    fn is_expired(&self, now: Timestamp) -> bool {
+        now.duration_since(self.started) >= LIFE
+    }
 }
 
 /// Puts a blob of another repository into this one; `None` if it is not there or may not be read, upon which the client gets an
@@ -77,7 +108,7 @@ pub fn mount(world: &World, granted: &Granted, repository: &str, digest: &str, f
 
 /// How an upload stands.
 pub fn status(world: &World, granted: &Granted, named: Named<'_>) -> Result<Progress, Error> {
-    with(granted, named, |id, upload| {
+    with(world, granted, named, |id, upload| {
         check_state(world, granted, named, upload, false)?;
         Ok(progress(world, granted, id, upload))
     })
@@ -85,12 +116,25 @@ pub fn status(world: &World, granted: &Granted, named: Named<'_>) -> Result<Prog
 
 /// Ends an upload without a blob.
 pub fn cancel(world: &World, granted: &Granted, named: Named<'_>) -> Result<Uuid, Error> {
-    let id = with(granted, named, |id, upload| check_state(world, granted, named, upload, false).map(|()| id))?;
-    granted.registry().uploads.lock().remove(&id);
+    let id = with(world, granted, named, |id, upload| check_state(world, granted, named, upload, false).map(|()| id))?;
+    discard(granted, id);
     Ok(id)
 }
 
-/// Checks that a chunk fits, and gives the content so far, to which its bytes are to be added.
+/// Ends an upload whose content could not be kept.
+pub fn abandon(granted: &Granted, named: Named<'_>) {
+    if let Ok(id) = Uuid::try_parse(named.id) {
+        discard(granted, id);
+    }
+}
+
+fn discard(granted: &Granted, id: Uuid) {
+    let upload = granted.registry().uploads.lock().open.remove(&id);
+    // Its file is closed where no lock is held.
+    drop(upload);
+}
+
+/// Checks that a chunk fits, and gives the content so far, to which its bytes are to be added. Only one chunk comes in at a time.
 pub fn begin_chunk(
     world: &World,
     granted: &Granted,
@@ -98,11 +142,11 @@ pub fn begin_chunk(
     range: Option<&str>,
     length: Option<u64>,
 ) -> Result<Received, Error> {
-    with(granted, named, |id, upload| {
+    with(world, granted, named, |id, upload| {
         if let Some(text) = range {
             let (first, last) =
                 parse_range(text).ok_or_else(|| Error::upload_range(text, "the Content-Range header format is invalid"))?;
-            if first != upload.body.size() {
+            if first != upload.content.size() {
                 let progress = progress(world, granted, id, upload);
                 return Err(Error::upload_out_of_order(text, &progress.range(), &progress.location, &id.to_string()));
             }
@@ -111,17 +155,15 @@ pub fn begin_chunk(
             }
         }
         check_state(world, granted, named, upload, true)?;
-        Ok(upload.body.clone())
+        let turn = Turn::take(&upload.turn, &upload.content).ok_or_else(Error::upload_invalid)?;
+        Ok(Received::resumed(&granted.registry().pool.spool, upload.content.clone(), turn))
     })
 }
 
 /// Puts the longer content back.
-pub fn end_chunk(world: &World, granted: &Granted, named: Named<'_>, before: u64, body: Received) -> Result<Progress, Error> {
-    with(granted, named, |id, upload| {
-        if upload.body.size() != before {
-            return Err(Error::upload_invalid());
-        }
-        upload.body = body;
+pub fn end_chunk(world: &World, granted: &Granted, named: Named<'_>, content: Received) -> Result<Progress, Error> {
+    with(world, granted, named, |id, upload| {
+        upload.content = content.into_content();
         Ok(progress(world, granted, id, upload))
     })
 }
@@ -131,13 +173,13 @@ pub fn finish(
     world: &World,
     granted: &Granted,
     named: Named<'_>,
-    before: u64,
-    body: Received,
+    content: Received,
     digest: Digest,
+    good: bool,
 ) -> Result<Digest, Error> {
-    let id = with(granted, named, |id, upload| if upload.body.size() == before { Ok(id) } else { Err(Error::upload_invalid()) })?;
-    granted.registry().uploads.lock().remove(&id);
-    keep(world, granted, named.repository, body, digest)
+    let id = with(world, granted, named, |id, _| Ok(id))?;
+    discard(granted, id);
+    keep(world, granted, named.repository, content, digest, good)
 }
 
 /// Reads the digest that content is said to have.
@@ -146,13 +188,20 @@ pub fn stated_digest(digest: Option<&str>) -> Result<Digest, Error> {
     Digest::parse(digest).ok_or_else(|| Error::digest_invalid("digest parsing failed"))
 }
 
-/// Keeps content as a blob of a repository.
-pub fn keep(world: &World, granted: &Granted, repository: &str, body: Received, digest: Digest) -> Result<Digest, Error> {
-    if !body.has_digest(&digest) {
+/// Keeps content as a blob of a repository, if it has the digest.
+pub fn keep(
+    world: &World,
+    granted: &Granted,
+    repository: &str,
+    content: Received,
+    digest: Digest,
+    good: bool,
+) -> Result<Digest, Error> {
+    if !good {
         return Err(Error::digest_invalid("digest mismatch"));
     }
     let registry = granted.registry();
-    let blob = registry.pool.share(&digest, || body.into_blob());
+    let blob = registry.pool.share(&digest, || content.into_blob());
     let now = world.clock.now();
     let mut repositories = registry.repositories.write();
     let held = repositories.entry(repository.to_owned()).or_insert_with(|| Repository::new(now));
@@ -169,18 +218,20 @@ pub fn parse_range(text: &str) -> Option<(u64, u64)> {
 }
 
 fn with<Result_>(
+    world: &World,
     granted: &Granted,
     named: Named<'_>,
     act: impl FnOnce(Uuid, &mut Upload) -> Result<Result_, Error>,
 ) -> Result<Result_, Error> {
     let id = Uuid::try_parse(named.id).map_err(|_| Error::upload_unknown())?;
+    let now = world.clock.now();
     let mut uploads = granted.registry().uploads.lock();
-    let upload = uploads.get_mut(&id).filter(|upload| upload.repository == named.repository);
+    let upload = uploads.open.get_mut(&id).filter(|upload| upload.repository == named.repository && !upload.is_expired(now));
     act(id, upload.ok_or_else(Error::upload_unknown)?)
 }
 
 fn progress(world: &World, granted: &Granted, id: Uuid, upload: &Upload) -> Progress {
-    let size = upload.body.size();
+    let size = upload.content.size();
     let state = state(world, granted, id, upload);
     let location = format!("/v2/{}/blobs/uploads/{id}?_nouploadcache=false&_state={state}", upload.repository);
     Progress { id, location, size }
@@ -188,7 +239,7 @@ fn progress(world: &World, granted: &Granted, id: Uuid, upload: &Upload) -> Prog
 
 /// What the client carries along: an HMAC and what it protects. Padding is percent-encoded, as recorded.
 fn state(world: &World, granted: &Granted, id: Uuid, upload: &Upload) -> String {
-    let (name, size) = (&upload.repository, upload.body.size());
+    let (name, size) = (&upload.repository, upload.content.size());
     let started = if size == 0 { upload.started.to_string() } else { rfc3339_seconds(upload.started) };
     let text = json!({ "Name": name, "UUID": id, "Offset": size, "StartedAt": started }).to_string();
     let tag = hmac::sign(&state_key(world, granted), text.as_bytes());
@@ -209,7 +260,8 @@ fn check_state(world: &World, granted: &Granted, named: Named<'_>, upload: &Uplo
         serde_json::from_slice::<Value>(text).ok()
     };
     let state = read().ok_or_else(Error::upload_invalid)?;
-    let same = state["Name"] == named.repository && state["UUID"] == named.id && (!adds || state["Offset"] == upload.body.size());
+    let same =
+        state["Name"] == named.repository && state["UUID"] == named.id && (!adds || state["Offset"] == upload.content.size());
     if same { Ok(()) } else { Err(Error::upload_invalid()) }
 }
 

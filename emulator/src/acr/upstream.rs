@@ -8,10 +8,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::blobs::Received;
 use super::digest::Digest;
 use super::document::{Document, OCI_INDEX, OCI_MANIFEST};
-use super::store::{Registry, Repository};
+use super::store::{Blob, Kept, Registry, Repository};
 use crate::world::SeedImage;
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
@@ -65,10 +64,8 @@ pub fn make(registry: &Registry, image: &SeedImage, now: Timestamp) {
     let mut repositories = registry.repositories.write();
     let repository = repositories.entry(image.repository.clone()).or_insert_with(|| Repository::new(now));
     let mut keep = |bytes: Vec<u8>| {
-        let mut received = Received::default();
-        received.push(Bytes::from(bytes));
-        let (digest, size) = (received.digest(), received.size());
-        let blob = registry.pool.share(&digest, || received.into_blob());
+        let (digest, size) = (Digest::sha256(&bytes), bytes.len() as u64);
+        let blob = registry.pool.share(&digest, || Blob::new(Kept::Memory(bytes.into()), size));
         repository.blobs.insert(digest.clone(), blob);
         (digest, size)
     };

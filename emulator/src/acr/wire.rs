@@ -9,10 +9,8 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
-use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 
-use super::blobs::Received;
 use super::error::Error;
 use super::store::Registry;
 use crate::world::World;
@@ -95,7 +93,7 @@ pub struct Answer {
 
 enum Content {
     Whole(Bytes),
-    Pieces(Vec<Bytes>, u64),
+    Streamed(Body, u64),
 }
 
 impl Answer {
@@ -124,10 +122,9 @@ impl Answer {
         Self { content: Content::Whole(bytes), ..Self::empty(status).with("content-type", media_type) }
     }
 
-    /// Content in pieces that share the stored memory.
-    pub fn pieces(status: StatusCode, media_type: &str, pieces: Vec<Bytes>) -> Self {
-        let size = pieces.iter().map(|piece| piece.len() as u64).sum();
-        Self { content: Content::Pieces(pieces, size), ..Self::empty(status).with("content-type", media_type) }
+    /// Content of a size that is made while it is sent.
+    pub fn streamed(status: StatusCode, media_type: &str, body: Body, size: u64) -> Self {
+        Self { content: Content::Streamed(body, size), ..Self::empty(status).with("content-type", media_type) }
     }
 
     /// With one more header.
@@ -151,10 +148,7 @@ impl Answer {
         let Self { status, mut headers, content } = self;
         let (size, body) = match content {
             Content::Whole(bytes) => (bytes.len() as u64, Body::from(bytes)),
-            Content::Pieces(mut pieces, size) if pieces.len() <= 1 => (size, Body::from(pieces.pop().unwrap_or_default())),
-            Content::Pieces(pieces, size) => {
-                (size, Body::from_stream(stream::iter(pieces.into_iter().map(Ok::<_, std::convert::Infallible>))))
-            }
+            Content::Streamed(body, size) => (size, body),
         };
         // The length in a 304 would be that of what the client has.
         if !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
@@ -221,16 +215,4 @@ pub fn stamp_operation(headers: &mut HeaderMap, call: &Call) {
 /// Reads a small body; `None` if it is larger than `limit` or breaks off.
 pub async fn small_body(body: Body, limit: usize) -> Option<Bytes> {
     axum::body::to_bytes(body, limit).await.ok()
-}
-
-/// Reads a body into content, piece by piece; false if it breaks off.
-pub async fn receive(body: Body, into: &mut Received) -> bool {
-    let mut pieces = body.into_data_stream();
-    while let Some(piece) = pieces.next().await {
-        match piece {
-            Ok(piece) => into.push(piece),
-            Err(_) => return false,
-        }
-    }
-    true
 }

@@ -13,7 +13,7 @@ use super::{ExecArguments, Failure};
 
 /// Starts an emulator, runs the command with its variables, and returns the command's exit code.
 pub(super) async fn run(arguments: ExecArguments) -> Result<ExitCode, Failure> {
-    let emulator = start(&arguments.start).await?;
+    let emulator = start(&arguments.start, None).await?;
     let state = State::temporary()?;
     let running = state.describe(&emulator)?;
     let variables = environment::variables(&state, &running, &arguments.principal)?;

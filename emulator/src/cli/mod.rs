@@ -3,6 +3,7 @@
 
 mod environment;
 mod exec;
+mod limits;
 mod signals;
 mod start;
 mod state;
@@ -162,6 +163,7 @@ pub fn main() -> ExitCode {
     let filter = asked.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(filter);
     tracing_subscriber::registry().with(lines).init();
+    limits::raise();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("cannot start the runtime: {error}")),

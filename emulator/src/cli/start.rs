@@ -10,8 +10,8 @@ use crate::kernel::clock::{Clock, STEP_START};
 use crate::kernel::ids::Ids;
 use crate::world::Seed;
 
-/// Starts an emulator; without an address it takes a free loopback port.
-pub(super) async fn start(arguments: &StartArguments) -> Result<Emulator, Failure> {
+/// Starts an emulator; without an address it takes a free loopback port, without a folder for large blobs the system's temporary one.
+pub(super) async fn start(arguments: &StartArguments, blobs: Option<&Path>) -> Result<Emulator, Failure> {
     if let Some(folder) = &arguments.providers {
         catalog::add(provider_files(folder)?).map_err(Failure::Providers)?;
     }
@@ -22,7 +22,8 @@ pub(super) async fn start(arguments: &StartArguments) -> Result<Emulator, Failur
     };
     let defaults = Options::local();
     let listen = arguments.listen.unwrap_or(defaults.listen);
-    let options = Options { listen, seed, clock, ids: Ids::new(&arguments.id_seed), ..defaults };
+    let blobs = blobs.map_or(defaults.blobs, Path::to_owned);
+    let options = Options { listen, seed, clock, ids: Ids::new(&arguments.id_seed), blobs, ..defaults };
     launch(options).await
 }
 

@@ -18,9 +18,9 @@ pub(super) async fn run(mut arguments: UpArguments) -> Result<ExitCode, Failure>
     let mut address = Options::local().listen;
     address.set_port(DEFAULT_PORT);
     let listen = *arguments.start.listen.get_or_insert(address);
-    let emulator = start(&arguments.start).await?;
     let root = arguments.state.unwrap_or_else(State::default_root);
     let state = State::at(root.clone())?;
+    let emulator = start(&arguments.start, Some(&root)).await?;
     state.describe(&emulator)?;
     println!("azlet {} is ready on {}", env!("CARGO_PKG_VERSION"), emulator.endpoint());
     if !listen.ip().is_loopback() {

@@ -72,7 +72,14 @@ mod tests {
 
     fn universe() -> Universe {
         let key = Arc::new(SigningKey::default());
-        Universe::new(World::new(Seed::default(), Clock::step(STEP_START), Ids::new("test"), key, "".into()))
+        Universe::new(World::new(
+            Seed::default(),
+            Clock::step(STEP_START),
+            Ids::new("test"),
+            key,
+            "".into(),
+            std::env::temp_dir(),
+        ))
     }
 
     fn is_woken(world: &World) -> bool {

@@ -10,6 +10,7 @@ mod serve;
 mod tls;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -38,10 +39,13 @@ pub struct Options {
     pub signing_key: Arc<SigningKey>,
     /// What certificates are signed with.
     pub authority: Arc<Authority>,
+    /// A folder for blobs that are too large for memory. Their files have no names.
+    pub blobs: PathBuf,
 }
 
 impl Options {
-    /// The defaults: a free port on the loopback interface, the seed world, real time, keys of its own.
+    /// The defaults: a free port on the loopback interface, the seed world, real time, keys of its own, the system's folder for
+    /// temporary files.
     pub fn local() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -50,6 +54,7 @@ impl Options {
             ids: Ids::new("azlet"),
             signing_key: Arc::default(),
             authority: Arc::new(Authority::generate()),
+            blobs: std::env::temp_dir(),
         }
     }
 }
@@ -70,7 +75,7 @@ impl Emulator {
         let key = options.signing_key.clone();
         std::thread::spawn(move || key.prepare());
         let ca_pem: Arc<str> = options.authority.certificate_pem().into();
-        let world = World::new(options.seed, options.clock, options.ids, options.signing_key, ca_pem);
+        let world = World::new(options.seed, options.clock, options.ids, options.signing_key, ca_pem, options.blobs);
         let universe = Arc::new(Universe::new(world));
         let (stop, stopped) = watch::channel(false);
         let service = serve::Service::new(universe.clone(), options.authority);

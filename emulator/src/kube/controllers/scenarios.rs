@@ -37,7 +37,7 @@ impl Scene {
     /// A cluster of three nodes beside a registry that holds `nginx:v1` and `nginx:v2`.
     fn new() -> Self {
         let key = Arc::new(SigningKey::default());
-        let world = World::new(Seed::default(), Clock::step(STEP_START), Ids::new("test"), key, "".into());
+        let world = World::new(Seed::default(), Clock::step(STEP_START), Ids::new("test"), key, "".into(), std::env::temp_dir());
         let now = world.clock.now();
         let service_principal = ServicePrincipal {
             app_id: Uuid::from_u128(2),

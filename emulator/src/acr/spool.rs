@@ -1,0 +1,140 @@
+//! Files for content that is too large for memory. They have no name: on Linux they never get one (`O_TMPFILE`), elsewhere they are
+//! unlinked as soon as they are open. So nothing is left over however the process ends, and nobody else can open them. The room that
+//! one takes is given back when the last who holds it lets go.
+
+use std::fs::{File, Permissions};
+use std::io;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustix::process::{Resource, getrlimit};
+
+/// Content up to this size stays in memory. At a quarter of it, pushing blobs of half a mebibyte is a third slower, since a file
+/// costs more than a copy; at four times of it, many uploads at once take the memory that files were to save.
+pub const IN_MEMORY: u64 = 512 * 1024;
+
+/// So many of the files that this process may have open are left for connections and everything else.
+const LEFT_OPEN: u64 = 256;
+
+/// A folder that files without a name lie in.
+#[derive(Debug)]
+pub struct Spool {
+    folder: PathBuf,
+    open: AtomicUsize,
+}
+
+impl Default for Spool {
+    fn default() -> Self {
+        Self::new(std::env::temp_dir())
+    }
+}
+
+impl Spool {
+    /// A spool in a folder, which must be there by the time that something large comes.
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder, open: AtomicUsize::new(0) }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// How many files it holds.
+    pub fn files(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Makes a file.
+    pub fn create(self: &Arc<Self>) -> io::Result<SpoolFile> {
+        let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        if self.files() as u64 >= limit.saturating_sub(LEFT_OPEN) {
+            let message = format!("{} large blobs are kept already, and this process may open {limit} files", self.files());
+            return Err(io::Error::other(message));
+        }
+        let file = tempfile::tempfile_in(&self.folder)?;
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Ok(SpoolFile { file: Some(file), spool: self.clone() })
+    }
+}
+
+/// A file without a name.
+#[derive(Debug)]
+pub struct SpoolFile {
+    /// There until this is dropped.
+    file: Option<File>,
+    spool: Arc<Spool>,
+}
+
+impl SpoolFile {
+    fn file(&self) -> io::Result<&File> {
+        self.file.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// Writes at an offset.
+    pub fn write(&self, bytes: &[u8], at: u64) -> io::Result<()> {
+        self.file()?.write_all_at(bytes, at)
+    }
+
+    /// Reads as much as `into` holds.
+    pub fn read(&self, into: &mut [u8], at: u64) -> io::Result<()> {
+        self.file()?.read_exact_at(into, at)
+    }
+
+    /// Gives back the room behind `size`.
+    pub fn truncate(&self, size: u64) -> io::Result<()> {
+        self.file()?.set_len(size)
+    }
+}
+
+impl Drop for SpoolFile {
+    fn drop(&mut self) {
+        let (file, spool) = (self.file.take(), self.spool.clone());
+        aside(move || {
+            drop(file);
+            spool.open.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+}
+
+/// Does what takes a file system's time on a thread that may wait; here, if there is no runtime to give one.
+pub fn aside(work: impl FnOnce() + Send + 'static) {
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn_blocking(work)),
+        Err(_) => work(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_no_name_and_goes_with_its_last_holder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let spool = Arc::new(Spool::new(folder.path().to_owned()));
+        let file = spool.create().expect("a file");
+        file.write(b"one two", 0).expect("room");
+        file.write(b"2", 4).expect("room");
+        let mut read = [0; 4];
+        file.read(&mut read, 3).expect("it is there");
+        assert_eq!(&read, b" 2wo");
+        file.truncate(4).expect("a change of size");
+        assert!(file.read(&mut read, 3).is_err(), "what was behind is gone");
+        let mode = file.file().and_then(File::metadata).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "nothing is to be seen");
+        assert_eq!(spool.files(), 1);
+        drop(file);
+        assert_eq!(spool.files(), 0);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_an_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert!(Arc::new(Spool::new(folder.path().join("absent"))).create().is_err());
+    }
+}
