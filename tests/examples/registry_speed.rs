@@ -20,10 +20,11 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 const REFERENCE: &str = "docker-registry";
 const HOST: &str = "speedregistry.azurecr.io";
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const MIB: usize = 1024 * 1024;
 /// Connections for small requests, and requests on each in a round.
 const CONNECTIONS: usize = 8;
-const REQUESTS: usize = 500;
+const REQUESTS: usize = 250;
 const ROUNDS: usize = 5;
 /// Rounds of what takes long.
 const LARGE_ROUNDS: usize = 3;
@@ -190,7 +191,7 @@ impl Server {
 
     /// GETs in a second.
     async fn gets(self: &Arc<Self>, path: &str) -> f64 {
-        let request = Arc::new(self.head("GET", path, 0, "Accept: */*\r\n"));
+        let request = Arc::new(self.head("GET", path, 0, &format!("Accept: {MANIFEST}\r\n")));
         let mut talks = Vec::new();
         for _ in 0..CONNECTIONS {
             talks.push(self.connect().await);
@@ -331,7 +332,7 @@ async fn azlet(program: &str, state: &Path) -> Server {
     let owner =
         seed["seed"]["principals"].as_array().and_then(|all| all.iter().find(|it| it["name"] == "owner")).expect("an owner");
     let (app, secret) = (text(&owner["appId"]), text(&owner["clientSecret"]));
-    let (tenant, subscription) = (text(&seed["seed"]["tenantId"]), text(&seed["seed"]["subscriptions"][0]["id"]));
+    let (tenant, subscription) = (text(&seed["seed"]["tenant"]["id"]), text(&seed["seed"]["subscriptions"][0]["id"]));
     let entra = async |resource: &str| {
         let form = format!("grant_type=client_credentials&client_id={app}&client_secret={secret}&scope={resource}/.default");
         let path = format!("/{tenant}/oauth2/v2.0/token");
@@ -381,15 +382,14 @@ async fn image(server: &Server) -> (String, String) {
     let config = br#"{"architecture":"amd64","os":"linux"}"#;
     server.push(&mut talk, &layer, &layer_digest).await;
     server.push(&mut talk, config, &sha256(config)).await;
-    let kind = "application/vnd.oci.image.manifest.v1+json";
     let manifest = json!({
         "schemaVersion": 2,
-        "mediaType": kind,
+        "mediaType": MANIFEST,
         "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": sha256(config), "size": config.len() },
         "layers": [{ "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": layer_digest, "size": layer.len() }],
     })
     .to_string();
-    let head = server.head("PUT", "/v2/speed/manifests/v1", manifest.len(), &format!("Content-Type: {kind}\r\n"));
+    let head = server.head("PUT", "/v2/speed/manifests/v1", manifest.len(), &format!("Content-Type: {MANIFEST}\r\n"));
     assert_eq!(talk.send(&head, manifest.as_bytes()).await.status, 201);
     ("/v2/speed/manifests/v1".into(), format!("/v2/speed/blobs/{layer_digest}"))
 }
@@ -490,8 +490,6 @@ async fn main() {
         println!("docker-registry is not installed: the registry's speed is not compared");
         return;
     }
-    let folder = std::env::temp_dir().join(format!("azlet-registry-speed-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
-    measure(&program, &folder).await;
-    std::fs::remove_dir_all(&folder).expect("a folder that can be removed");
+    let folder = tempfile::tempdir().expect("a folder");
+    measure(&program, folder.path()).await;
 }

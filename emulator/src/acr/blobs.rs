@@ -103,10 +103,7 @@ impl FilePart {
         let (file, at) = (self.file.clone(), self.at);
         let length = usize::try_from(PIECE.min(self.end.checked_sub(at).filter(|left| *left > 0)?)).ok()?;
         self.at += length as u64;
-        Some(tokio::task::spawn_blocking(move || {
-            let mut piece = vec![0; length];
-            file.read(&mut piece, at).map(|()| piece.into())
-        }))
+        Some(tokio::task::spawn_blocking(move || file.read(length, at).map(Bytes::from)))
     }
 
     async fn next(mut self) -> Option<(io::Result<Bytes>, Self)> {
@@ -177,7 +174,7 @@ mod tests {
     async fn a_part_is_the_same_wherever_it_lies() {
         let bytes: Vec<u8> = (0..3 * PIECE as u32 + 7).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         let file = Arc::new(Arc::<Spool>::default().create().expect("a file"));
-        file.write(&bytes, 0).expect("room");
+        file.write_pieces(&[bytes.clone().into()], 0).expect("room");
         let size = bytes.len() as u64;
         for kept in [Kept::Memory(Bytes::from(bytes.clone())), Kept::File(file)] {
             let readable = Readable { blob: Arc::new(Blob::new(kept, size)) };

@@ -127,14 +127,22 @@ impl Received {
     }
 
     /// Takes the next bytes. May wait for a disk, once there are more than memory shall hold.
-    pub fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.stays_in_memory(bytes.len()) {
-            self.growing.extend_from_slice(bytes);
-        } else {
-            self.file()?.write(bytes, self.content.size)?;
+    pub fn push(&mut self, bytes: Bytes) -> io::Result<()> {
+        if !self.stays_in_memory(bytes.len()) {
+            return self.push_to_file(&[bytes]);
         }
-        self.content.hash.update(bytes);
+        self.growing.extend_from_slice(&bytes);
+        self.content.hash.update(&bytes);
         self.content.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn push_to_file(&mut self, pieces: &[Bytes]) -> io::Result<()> {
+        self.file()?.write_pieces(pieces, self.content.size)?;
+        for piece in pieces {
+            self.content.hash.update(piece);
+            self.content.size += piece.len() as u64;
+        }
         if self.content.size > LARGEST { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) }
     }
 
@@ -144,12 +152,9 @@ impl Received {
             return Ok(file.clone());
         }
         let file = Arc::new(self.spool.create()?);
-        let mut at = 0;
-        let growing = std::mem::take(&mut self.growing);
-        for piece in self.content.memory.drain(..).chain([Bytes::from(growing)]) {
-            file.write(&piece, at)?;
-            at += piece.len() as u64;
-        }
+        let mut memory = std::mem::take(&mut self.content.memory);
+        memory.push(std::mem::take(&mut self.growing).into());
+        file.write_pieces(&memory, 0)?;
         self.content.file = Some(file.clone());
         Ok(file)
     }
@@ -171,13 +176,10 @@ impl Received {
             context.update(piece);
         }
         if let Some(file) = &self.content.file {
-            let mut buffer = vec![0; BATCH];
             let mut at = 0;
             while at < self.content.size {
                 let length = BATCH.min(usize::try_from(self.content.size - at).unwrap_or(BATCH));
-                let part = buffer.get_mut(..length).unwrap_or_default();
-                file.read(part, at)?;
-                context.update(part);
+                context.update(&file.read(length, at)?);
                 at += length as u64;
             }
         }
@@ -270,7 +272,7 @@ pub async fn receive(body: Body, content: Received) -> Result<Received, Fault> {
             && batch.is_empty()
             && content.stays_in_memory(piece.len())
         {
-            content.push(&piece)?;
+            content.push(piece)?;
             continue;
         }
         batched += piece.len();
@@ -289,12 +291,7 @@ pub async fn receive(body: Body, content: Received) -> Result<Received, Fault> {
 }
 
 fn write(mut content: Received, batch: Vec<Bytes>) -> JoinHandle<io::Result<Received>> {
-    tokio::task::spawn_blocking(move || {
-        for piece in batch {
-            content.push(&piece)?;
-        }
-        Ok(content)
-    })
+    tokio::task::spawn_blocking(move || content.push_to_file(&batch).map(|()| content))
 }
 
 #[cfg(test)]
@@ -384,7 +381,7 @@ mod tests {
         assert!(matches!(broken, Err(Fault::Broken)));
         settled(|| Arc::strong_count(&held) == 1).await;
         let file = before.file.clone().expect("large content is in a file");
-        assert!(file.read(&mut [0], before.size).is_err(), "what came last is cut off");
+        assert!(file.read(1, before.size).is_err(), "what came last is cut off");
         let turn = Turn::take(&held, &before).expect("it is over");
         let whole = receive(body(&[b"end"], false), Received::resumed(&spool, before, turn)).await.expect("room");
         assert!(whole.has_digest(&Digest::sha256(&[&bytes, b"end".as_slice()].concat())).expect("it is there"));

@@ -1,5 +1,6 @@
 //! Every route of the registry: what it asks for, who handles it, and how the result is written.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -122,10 +123,10 @@ fn not_allowed(methods: &[Method]) -> Answer {
 
 async fn resource(call: &Call, route: &Route, body: Body) -> Response {
     let needs = needs(route, &call.method);
-    let mut asks = needs.clone();
+    let mut asks = Cow::Borrowed(needs.as_slice());
     if let (Route::Uploads(_), Some(_)) = (route, call.parameter("mount")) {
         // A mount from wherever the blob may be takes the right to pull everywhere (inferred).
-        asks.push(Scope::repository(call.parameter("from").unwrap_or("*"), &["pull"]));
+        asks.to_mut().push(Scope::repository(call.parameter("from").unwrap_or("*"), &["pull"]));
     }
     let granted = match auth::authorize(&call.world, &call.registry, call.header("authorization"), &needs, &asks) {
         Ok(granted) => granted,

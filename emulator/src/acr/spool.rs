@@ -3,18 +3,23 @@
 //! one takes is given back when the last who holds it lets go.
 
 use std::fs::{File, Permissions};
-use std::io;
-use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+use std::io::{self, IoSlice};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
+use rustix::buffer::spare_capacity;
+use rustix::io::{Errno, pread, pwritev};
 use rustix::process::{Resource, getrlimit};
 
 /// Content up to this size stays in memory. At a quarter of it, pushing blobs of half a mebibyte is a third slower, since a file
 /// costs more than a copy; at four times of it, many uploads at once take the memory that files were to save.
 pub const IN_MEMORY: u64 = 512 * 1024;
 
+/// As many pieces does the system take at once (`IOV_MAX`).
+const SLICES: usize = 1024;
 /// So many of the files that this process may have open are left for connections and everything else.
 const LEFT_OPEN: u64 = 256;
 
@@ -74,14 +79,42 @@ impl SpoolFile {
         self.file.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// Writes at an offset.
-    pub fn write(&self, bytes: &[u8], at: u64) -> io::Result<()> {
-        self.file()?.write_all_at(bytes, at)
+    /// Writes pieces one after another, by as few calls as the system takes.
+    pub fn write_pieces(&self, pieces: &[Bytes], mut at: u64) -> io::Result<()> {
+        let file = self.file()?;
+        let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+        let mut left = slices.as_mut_slice();
+        // Leaves out what is empty at the front.
+        IoSlice::advance_slices(&mut left, 0);
+        while !left.is_empty() {
+            match pwritev(file, left.get(..SLICES).unwrap_or(left), at) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    IoSlice::advance_slices(&mut left, written);
+                    at += written as u64;
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
-    /// Reads as much as `into` holds.
-    pub fn read(&self, into: &mut [u8], at: u64) -> io::Result<()> {
-        self.file()?.read_exact_at(into, at)
+    /// Reads so many bytes.
+    pub fn read(&self, length: usize, at: u64) -> io::Result<Vec<u8>> {
+        let file = self.file()?;
+        let mut bytes = Vec::with_capacity(length);
+        while bytes.len() < length {
+            let next = at + bytes.len() as u64;
+            // The room may be more than was asked for.
+            match pread(file, spare_capacity(&mut bytes), next) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        bytes.truncate(length);
+        Ok(bytes)
     }
 
     /// Gives back the room behind `size`.
@@ -117,13 +150,16 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let spool = Arc::new(Spool::new(folder.path().to_owned()));
         let file = spool.create().expect("a file");
-        file.write(b"one two", 0).expect("room");
-        file.write(b"2", 4).expect("room");
-        let mut read = [0; 4];
-        file.read(&mut read, 3).expect("it is there");
-        assert_eq!(&read, b" 2wo");
+        file.write_pieces(&["one".into(), "".into(), " two".into()], 0).expect("room");
+        file.write_pieces(&["2".into()], 4).expect("room");
+        assert_eq!(file.read(4, 3).expect("it is there"), b" 2wo");
+        let pieces: Vec<Bytes> =
+            (0..3000_u32).map(|number| Bytes::from(number.to_string().repeat((number % 3) as usize))).collect();
+        file.write_pieces(&pieces, 7).expect("room");
+        let all = pieces.concat();
+        assert_eq!(file.read(all.len(), 7).expect("it is there"), all);
         file.truncate(4).expect("a change of size");
-        assert!(file.read(&mut read, 3).is_err(), "what was behind is gone");
+        assert!(file.read(4, 3).is_err(), "what was behind is gone");
         let mode = file.file().and_then(File::metadata).expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "nothing is to be seen");

@@ -250,11 +250,7 @@ impl Blob {
     pub fn whole(&self) -> io::Result<Bytes> {
         match &self.kept {
             Kept::Memory(bytes) => Ok(bytes.clone()),
-            Kept::File(file) => {
-                let mut bytes = vec![0; usize::try_from(self.size).map_err(io::Error::other)?];
-                file.read(&mut bytes, 0)?;
-                Ok(bytes.into())
-            }
+            Kept::File(file) => file.read(usize::try_from(self.size).map_err(io::Error::other)?, 0).map(Bytes::from),
         }
     }
 }

@@ -174,10 +174,9 @@ impl From<Error> for Answer {
 
 /// Puts on the headers that the registry's handler gives every answer.
 pub fn stamp(headers: &mut HeaderMap, correlation: &str, exposed: bool) {
-    let mut add = |name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.append(HeaderName::from_static(name), value);
-        }
+    headers.reserve(12);
+    let mut add = |name: &'static str, value: &'static str| {
+        headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
     };
     add("server", "openresty");
     for name in EXPOSED.into_iter().filter(|_| exposed) {
@@ -188,7 +187,9 @@ pub fn stamp(headers: &mut HeaderMap, correlation: &str, exposed: bool) {
     add("strict-transport-security", TRANSPORT_SECURITY);
     add("strict-transport-security", TRANSPORT_SECURITY);
     add("x-content-type-options", "nosniff");
-    add("x-ms-correlation-request-id", correlation);
+    if let Ok(value) = HeaderValue::from_str(correlation) {
+        headers.append("x-ms-correlation-request-id", value);
+    }
 }
 
 /// Puts on the headers that the token endpoints give every answer; only a good one counts the calls that are left.
