@@ -75,6 +75,8 @@ impl World {
         let directory = Directory::new(seed.tenant());
         let clock = Arc::new(clock);
         let settings = Arc::new(Settings::new(seed.settings));
+        let mut acr = Registries::new(blobs);
+        acr.plant(&seed, clock.now());
         let world = Self {
             access: Access::new(clock.clone(), settings.clone()),
             clock,
@@ -87,7 +89,7 @@ impl World {
             directory,
             imds: Metadata::default(),
             arm: Resources::default(),
-            acr: Registries::new(blobs),
+            acr,
             kube: Clusters::default(),
             logs: Logs::default(),
             seed,
@@ -115,11 +117,14 @@ impl Universe {
     }
 
     /// Begins anew from the same seed, with the same signing key: tokens of the old world stay well formed, but what they
-    /// name may be gone.
+    /// name may be gone. What registries outside of Azure hold stays: it was loaded to begin with.
     pub fn reset(&self) {
         let old = self.world();
         let (clock, ids) = (old.clock.restarted(), old.ids.restarted());
-        let new = World::new(old.seed.clone(), clock, ids, old.signing_key.clone(), old.ca_pem.clone(), old.acr.folder());
+        let mut new = World::new(old.seed.clone(), clock, ids, old.signing_key.clone(), old.ca_pem.clone(), old.acr.folder());
+        if let Some(new) = Arc::get_mut(&mut new) {
+            new.acr.inherit(&old.acr);
+        }
         self.current.store(new);
         old.kube.close();
         old.timeline.wake();

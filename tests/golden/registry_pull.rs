@@ -1,7 +1,7 @@
 //! Importing, and pulling as a node does. Sources: Azure's documentation of `az acr import`; containerd's and the kubelet's texts as
 //! users report them from AKS.
 
-use azlet::acr::import::{ImportFailure, ImportRegistry, ImportSource, import};
+use azlet::acr::import::{Import, ImportFailure, ImportRegistry, ImportSource, plan, run_here};
 use azlet::acr::pull::{BasicCredential, PullFailure, Pulled, Reference, exchange_as, pull};
 use azlet::acr::store::Settings;
 use azlet::kernel::resource_id::ResourceId;
@@ -40,7 +40,9 @@ fn bring(
     let caller = world.directory.caller(azlet.object_id(caller)).expect("a caller");
     let target = world.acr.by_login_server(HOST).expect("made above");
     let tags: Vec<String> = tags.iter().map(|tag| (*tag).to_owned()).collect();
-    import(&world, &caller, &target, &ImportSource { registry, image: image.into() }, &tags, &[], force)
+    let source = ImportSource { registry, image: image.into() };
+    let planned = plan(&world, &caller, &target, &Import { source, target_tags: tags, untagged: Vec::new(), force })?;
+    run_here(&world, planned).unwrap_or_else(|_| panic!("it needs a network"))
 }
 
 fn uri(host: &str) -> ImportRegistry {

@@ -4,6 +4,7 @@
 mod actor;
 pub mod aks;
 mod answer;
+pub mod archive;
 mod cluster;
 pub mod registry;
 
@@ -128,6 +129,12 @@ impl Azlet {
     pub async fn operations(&self, wanted: &Value) {
         let answer = self.anonymous().post(&format!("{}/_azlet/operations", self.endpoint()), wanted).await;
         assert_eq!(answer.status(), 200, "{}", answer.golden());
+    }
+
+    /// Loads an archive of images, with the query of `POST /_azlet/images`.
+    pub async fn load(&self, archive: impl Into<Vec<u8>>, query: &str) -> Answer {
+        let url = format!("{}/_azlet/images{query}", self.endpoint());
+        self.anonymous().send_bytes(reqwest::Method::POST, &url, "application/x-tar", archive).await
     }
 
     /// Puts a principal into the directory, in the form of `POST /_azlet/principals`.

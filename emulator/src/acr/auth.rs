@@ -236,22 +236,6 @@ pub fn token(world: &World, registry: &Registry, shown: &Shown, asked: &[Scope],
     Ok(tokens::issue_access(world, registry, bearer, &access))
 }
 
-/// Checks that a user name and a password may pull something; without them, that anyone may.
-pub fn authenticate_basic(world: &World, registry: &Registry, credential: Option<&BasicCredential>) -> Result<(), Error> {
-    let holder = match credential {
-        Some(credential) => authenticate(world, registry, credential)?,
-        None if registry.settings.read().anonymous_pull => Holder::Anyone,
-        None => return Err(Error::unauthorized(AUTHENTICATION_REQUIRED)),
-    };
-    let may_pull = match &holder {
-        Holder::Rights(claims) => claims.rights.contains(&Right::Read),
-        Holder::Token(claims) => claims.access.iter().any(|scope| scope.actions.iter().any(|action| action == "pull")),
-        Holder::User(user) => user.pulls(),
-        Holder::Anyone => true,
-    };
-    if may_pull { Ok(()) } else { Err(Error::unauthorized(AUTHENTICATION_REQUIRED)) }
-}
-
 fn authenticate(world: &World, registry: &Registry, credential: &BasicCredential) -> Result<Holder, Error> {
     let BasicCredential { username, password } = credential;
     let generic = || Error::unauthorized(AUTHENTICATION_REQUIRED);

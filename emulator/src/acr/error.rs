@@ -107,6 +107,12 @@ impl Error {
         Self::new(StatusCode::FORBIDDEN, "DENIED", message, None)
     }
 
+    /// The source of a cache rule does not give what is pulled. The status is inferred.
+    pub fn cache_denied(source: &str, rule: &str) -> Self {
+        let message = format!("requested access to pull from source '{source}' for cache rule '{rule}' has been denied.");
+        Self::new(StatusCode::FORBIDDEN, "DENIED", message, None)
+    }
+
     /// A lock is in the way.
     pub fn disallowed() -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "REGISTRY_DISALLOWED_OPERATION", DISALLOWED, Some(json!({})))

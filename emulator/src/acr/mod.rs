@@ -1,17 +1,20 @@
-//! The data plane of Azure Container Registry, for `{name}.azurecr.io`, and the public registry `mcr.microsoft.com`, for everyone
-//! to read.
+//! The data plane of Azure Container Registry, for `{name}.azurecr.io`, and of registries outside of Azure, for everyone to read.
 //! Source: OCI Distribution Specification 1.1 for `/v2/`; Azure Container Registry's REST reference for `/acr/v1` and `/oauth2`.
 //!
 //! A request's way: host → registry, path → [`route::Route`] (404 before anyone is asked who they are), firewall, then
 //! [`auth::authorize`], whose [`auth::Granted`] every handler takes.
 
+pub mod archive;
 mod audit;
 pub mod auth;
 pub mod blobs;
+mod cache;
 pub mod catalog;
 pub mod digest;
 pub mod document;
 pub mod error;
+mod image;
+pub mod images;
 pub mod import;
 mod lent;
 pub mod manifests;
@@ -21,6 +24,7 @@ pub mod page;
 pub mod pull;
 pub mod received;
 pub mod referrers;
+mod remote;
 pub mod rights;
 pub mod route;
 pub mod scope;

@@ -15,7 +15,7 @@ use super::auth::{self, ExchangeRequest, Shown};
 use super::error::Error;
 use super::scope::Scope;
 use super::store::Registry;
-use super::{blobs, import, manifests, route};
+use super::{blobs, cache, manifests, route, upstream};
 use crate::entra::token::Proof;
 use crate::world::World;
 
@@ -117,6 +117,11 @@ impl Reference {
     pub fn object(&self) -> &str {
         self.digest.as_deref().or(self.tag.as_deref()).unwrap_or("latest")
     }
+}
+
+/// Text as Go's `url.QueryEscape` writes it into a URL.
+pub(super) fn query_escaped(text: &str) -> String {
+    utf8_percent_encode(text, IN_QUERY).to_string()
 }
 
 fn is_host(text: &str) -> bool {
@@ -231,12 +236,12 @@ fn fetch(world: &World, registry: &Arc<Registry>, reference: &Reference, attempt
         tell(&done, error.status.as_u16());
         denied()
     })?;
-    let is_docker_hub = reference.host == "docker.io";
-    if is_docker_hub && !registry.repositories.read().contains_key(&reference.repository) {
-        // Docker Hub does not tell a missing repository from a private one.
-        return Err(denied());
+    if registry.public && !registry.repositories.read().contains_key(&reference.repository) {
+        // Some registries do not tell a missing repository from a private one.
+        let profile = upstream::profile(&registry.login_server);
+        return Err(profile.absent_pull(&reference.repository, reference.object()).map_or(Failed::NotFound, Failed::Resolve));
     }
-    import::fill_cache(world, registry, &reference.repository, reference.object());
+    cache::fill(world, registry, &reference.repository, reference.object()).map_err(|error| refused(reference, &error))?;
     let read = |object: &str| manifests::read(&granted, &reference.repository, object, &["*/*"]);
     let top = read(reference.object()).map_err(|error| {
         tell(&done, error.status.as_u16());
@@ -297,7 +302,7 @@ fn sign_in(world: &World, registry: &Registry, needs: &[Scope], attempt: &Attemp
     audit::node_sign_in(world, registry, credential, status, &correlation);
     result.map_err(|error| {
         let scopes: Vec<String> = needs.iter().map(ToString::to_string).collect();
-        let scope = utf8_percent_encode(&scopes.join(" "), IN_QUERY).to_string();
+        let scope = query_escaped(&scopes.join(" "));
         let service = &registry.login_server;
         let url = format!("https://{service}/oauth2/token?scope={scope}&service={service}");
         Failed::Resolve(format!(

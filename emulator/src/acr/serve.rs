@@ -14,6 +14,7 @@ use percent_encoding::percent_decode_str;
 
 use super::auth::{self, Granted};
 use super::blobs::{self, Part};
+use super::cache::Origin;
 use super::document::OCI_INDEX;
 use super::error::Error;
 use super::page::Page;
@@ -23,7 +24,7 @@ use super::route::{NoRoute, Route};
 use super::scope::Scope;
 use super::uploads::{Named, Progress};
 use super::wire::{self, Answer, Call};
-use super::{audit, catalog, import, lent, manifests, metadata, notify, referrers, sign_in, tags, uploads};
+use super::{audit, cache, catalog, lent, manifests, metadata, notify, referrers, sign_in, tags, uploads, upstream};
 use crate::front::conn::Conn;
 use crate::world::World;
 
@@ -44,7 +45,13 @@ pub async fn serve(Extension(world): Extension<Arc<World>>, Extension(conn): Ext
 
 async fn answer(world: Arc<World>, conn: Conn, parts: Parts, body: Body) -> Response {
     let host = conn.host();
-    let registry = world.acr.by_login_server(host).or_else(|| world.acr.public_registry(host));
+    if let Some(profile) = upstream::sign_in::of(host, parts.uri.path()) {
+        let form = wire::small_body(body, LARGEST_PATCH).await.unwrap_or_default();
+        let query = parts.uri.query().unwrap_or_default().as_bytes();
+        return upstream::sign_in::answer(&world, profile, &parts.method, query, &form).into_response(&parts.method);
+    }
+    // Images may be named by a host with a port.
+    let registry = world.acr.by_login_server(host).or_else(|| world.acr.public_registry(&conn.authority));
     let Some(registry) = registry else {
         let text = format!("azlet has no registry {host}\n");
         return Answer::text(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", text).into_response(&parts.method);
@@ -61,6 +68,9 @@ async fn answer(world: Arc<World>, conn: Conn, parts: Parts, body: Body) -> Resp
     // A path that is no UTF-8 names nothing.
     let path = percent_decode_str(&call.raw_path).decode_utf8().unwrap_or_default().into_owned();
     let route = Route::parse(&path);
+    if call.registry.public && !upstream::profile(&call.registry.login_server).acr {
+        return upstream::serve::answer(&call, route.as_ref().ok());
+    }
     let route = match route {
         // Only a push is told what is wrong with such a digest (the specification's conformance suite asks for 400); to any other
         // verb the path names nothing, as recorded.
@@ -283,7 +293,7 @@ fn methods_of(route: &Route) -> &'static [Method] {
     }
 }
 
-fn page(call: &Call) -> Result<Page, Error> {
+pub(super) fn page(call: &Call) -> Result<Page, Error> {
     Page::read(|name| call.parameter(name).map(str::to_owned))
 }
 
@@ -295,8 +305,8 @@ fn named<'a>(call: &'a Call, repository: &'a str, id: &'a str) -> Named<'a> {
     Named { repository, id, state: call.parameter("_state") }
 }
 
-fn get_manifest(call: &Call, granted: &Granted, name: &str, reference: &str) -> Result<Answer, Error> {
-    import::fill_cache(&call.world, &call.registry, name, reference);
+pub(super) fn get_manifest(call: &Call, granted: &Granted, name: &str, reference: &str) -> Result<Answer, Error> {
+    let origin = cache::fill(&call.world, &call.registry, name, reference)?;
     let document = manifests::read(granted, name, reference, &call.accept())?;
     let digest = document.digest.as_str();
     let etag = format!("\"{digest}\"");
@@ -304,7 +314,8 @@ fn get_manifest(call: &Call, granted: &Granted, name: &str, reference: &str) -> 
         return Ok(Answer::empty(StatusCode::NOT_MODIFIED).with("docker-content-digest", digest).with("etag", &etag));
     }
     let answer = Answer::bytes(StatusCode::OK, &document.media_type, document.bytes.clone());
-    Ok(answer.with("docker-content-digest", digest).with("etag", &etag))
+    let upstream = (origin == Origin::Upstream).then_some("upstream");
+    Ok(answer.with("docker-content-digest", digest).with("etag", &etag).with_some("x-azure-origin", upstream))
 }
 
 async fn put_manifest(call: &Call, granted: &Granted, name: &str, reference: &str, body: Body) -> Result<Answer, Error> {
@@ -328,7 +339,7 @@ async fn put_manifest(call: &Call, granted: &Granted, name: &str, reference: &st
         .with_some("oci-subject", document.subject.as_ref().map(|subject| subject.as_str())))
 }
 
-fn get_referrers(call: &Call, granted: &Granted, name: &str, digest: &str) -> Result<Answer, Error> {
+pub(super) fn get_referrers(call: &Call, granted: &Granted, name: &str, digest: &str) -> Result<Answer, Error> {
     let given = |name| call.parameter(name).filter(|it| !it.is_empty());
     let most = given("n").map(|text| text.parse().map_err(|_| Error::page_size_invalid(text))).transpose()?;
     let wanted = Wanted { artifact_type: given("artifactType"), most, last: given("last") };
@@ -338,7 +349,7 @@ fn get_referrers(call: &Call, granted: &Granted, name: &str, digest: &str) -> Re
 }
 
 /// HEAD ignores a range, and shows neither the entity tag nor that there are parts, as recorded.
-fn get_blob(call: &Call, granted: &Granted, name: &str, digest: &str) -> Result<Answer, Error> {
+pub(super) fn get_blob(call: &Call, granted: &Granted, name: &str, digest: &str) -> Result<Answer, Error> {
     let (digest, blob) = blobs::read(granted, name, digest)?;
     let etag = format!("\"{digest}\"");
     let gets = call.method == Method::GET;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use dashmap::DashMap;
@@ -22,9 +22,11 @@ use super::received::Content;
 use super::scope::AccessClaims;
 use super::spool::{Spool, SpoolFile};
 use super::token_users::TokenUser;
-use super::upstream;
 use crate::kernel::resource_id::ResourceId;
-use crate::world::{Seed, SeedImage};
+
+mod upstreams;
+
+use upstreams::Upstreams;
 
 /// Every registry, and the public ones.
 #[derive(Debug, Default)]
@@ -32,19 +34,10 @@ pub struct Store {
     registries: DashMap<String, Arc<Registry>>,
     /// Their login servers, by the key of the ARM id.
     login_servers: DashMap<String, String>,
-    upstreams: RwLock<BTreeMap<String, Arc<Upstream>>>,
+    upstreams: Arc<Upstreams>,
     pool: Arc<BlobPool>,
     /// Access tokens whose signature has been verified, with what they say.
     pub(super) verified: DashMap<String, Arc<AccessClaims>>,
-}
-
-/// A public registry, whose content is made when it is first asked for: starting up costs nothing.
-#[derive(Debug)]
-struct Upstream {
-    host: String,
-    images: Vec<SeedImage>,
-    planted: Timestamp,
-    registry: OnceLock<Arc<Registry>>,
 }
 
 /// What can be changed about a registry by its management plane, and matters to its data plane.
@@ -148,8 +141,8 @@ pub struct Registry {
     pub token_users: RwLock<BTreeMap<String, Arc<TokenUser>>>,
     /// Its webhooks.
     pub webhooks: RwLock<Vec<Arc<Webhook>>>,
-    /// Which repositories are filled from elsewhere: from, to; both may end in `*`.
-    pub cache_rules: RwLock<Vec<(String, String)>>,
+    /// Which repositories are filled from elsewhere.
+    pub cache_rules: RwLock<Vec<CacheRule>>,
     /// The `rid` of its tokens.
     pub(super) registry_id: Uuid,
     /// A public registry: everyone may read, nobody may write.
@@ -158,6 +151,17 @@ pub struct Registry {
     pub(super) repositories: RwLock<BTreeMap<String, Repository>>,
     pub(super) uploads: Mutex<Uploads>,
     pub(super) pool: Arc<BlobPool>,
+}
+
+/// A rule by which repositories are filled from a registry outside of Azure when they are pulled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheRule {
+    /// Its name.
+    pub name: String,
+    /// Where from: a host and a repository, or a beginning and `*`.
+    pub from: String,
+    /// Where to: a repository, or a beginning and `*`.
+    pub to: String,
 }
 
 /// A repository of a registry.
@@ -302,24 +306,14 @@ impl Store {
         self.pool.spool.folder().to_owned()
     }
 
+    /// Where blobs are shared.
+    pub(super) fn blob_pool(&self) -> &Arc<BlobPool> {
+        &self.pool
+    }
+
     /// How many files hold blobs and uploads that are too large for memory.
     pub fn files(&self) -> usize {
         self.pool.spool.files()
-    }
-
-    /// Notes the public images; they are made on first use.
-    pub fn plant(&self, seed: &Seed, now: Timestamp) {
-        let mut by_host: BTreeMap<String, Vec<SeedImage>> = BTreeMap::new();
-        for image in &seed.images {
-            by_host.entry(image.registry.to_ascii_lowercase()).or_default().push(image.clone());
-        }
-        *self.upstreams.write() = by_host
-            .into_iter()
-            .map(|(host, images)| {
-                let upstream = Upstream { host: host.clone(), images, planted: now, registry: OnceLock::new() };
-                (host, Arc::new(upstream))
-            })
-            .collect();
     }
 
     /// Makes a registry; it takes the place of one with the same login server.
@@ -390,24 +384,6 @@ impl Store {
         self.login_servers.remove(from.key());
         self.login_servers.insert(to.key().to_owned(), new.login_server.clone());
         self.registries.insert(new.login_server.clone(), Arc::new(new));
-    }
-
-    /// A public registry (`docker.io`, `mcr.microsoft.com`) by its host.
-    pub fn public_registry(&self, host: &str) -> Option<Arc<Registry>> {
-        let upstream = self.upstreams.read().get(&host.to_ascii_lowercase()).cloned()?;
-        Some(upstream.registry.get_or_init(|| upstream.open(&self.pool)).clone())
-    }
-}
-
-impl Upstream {
-    fn open(&self, pool: &Arc<BlobPool>) -> Arc<Registry> {
-        let id = ResourceId::root();
-        let mut registry = Registry::new(id, &self.host, self.host.clone(), "", Settings::default(), pool.clone());
-        registry.public = true;
-        for image in &self.images {
-            upstream::make(&registry, image, self.planted);
-        }
-        Arc::new(registry)
     }
 }
 

@@ -1,196 +1,194 @@
-//! The public images of the seed, made out of `fixtures/images/`: real OCI images, for two platforms, with the same bytes every
-//! time.
-//! Source: OCI Image Specification 1.1 (index, manifest, configuration, layer); POSIX.1-1988 `ustar` for the layer.
+//! Registries outside of Azure, as far as they take part: by which names they are known, where they let clients sign in, and how each
+//! says no (`fixtures/upstreams.json`). What they hold is the seed's and what `azlet images load` adds: nothing is asked of a network.
+//! Source: CNCF Distribution "Token Authentication"; answers of these registries as users and clients' texts report them
+//! (`docker.io`: error bodies in reports about `az acr import`; `ghcr.io`: a refused anonymous token; `quay.io`: containerd's text).
+//! A registry that is not in the file answers as CNCF Distribution does, without signing in (inferred).
 
-use std::sync::Arc;
+pub mod samples;
+pub mod serve;
+pub mod sign_in;
 
-use bytes::Bytes;
-use jiff::Timestamp;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::digest::Digest;
-use super::document::{Document, OCI_INDEX, OCI_MANIFEST};
-use super::store::{Blob, Kept, Registry, Repository};
-use crate::world::SeedImage;
+use super::scope::Scope;
 
-const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
-const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
-/// When the images say they were made; part of their bytes, so it never moves.
-const MADE: &str = "2026-01-01T00:00:00Z";
-
-/// What an image of one kind holds.
-struct Content {
-    name: &'static str,
-    /// Its runtime configuration, the `config` of an OCI image configuration.
-    config: &'static str,
-    /// Path, mode, content.
-    files: &'static [(&'static str, u32, &'static str)],
+/// What is known about a registry.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Profile {
+    /// The host that images are named by.
+    pub host: String,
+    /// Other hosts of the same registry.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// The host that answers in the network, if it is not the one that images are named by.
+    server: Option<String>,
+    /// Whether it is made of the same software as Azure's registries.
+    #[serde(default)]
+    pub acr: bool,
+    /// Where a client gets a token; without this, nobody needs one.
+    pub sign_in: Option<SignIn>,
+    /// How it treats a repository that it does not hold.
+    pub absent: Absent,
+    /// Whether a challenge says what was wrong with a token.
+    #[serde(default)]
+    tells_fault: bool,
+    #[serde(default)]
+    unauthorized: Value,
+    #[serde(default)]
+    denied: Value,
+    unknown_manifest: Value,
+    absent_pull: Option<String>,
 }
 
-macro_rules! fixture {
-    ($path:literal) => {
-        include_str!(concat!("../../../fixtures/images/", $path))
-    };
+/// Where a registry's tokens come from.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SignIn {
+    /// The URL.
+    pub realm: String,
+    /// The name of the service that tokens are for.
+    pub service: String,
+    /// Who issues them.
+    pub issuer: String,
 }
 
-const CONTENTS: [Content; 3] = [
-    Content {
-        name: "nginx",
-        config: fixture!("nginx/config.json"),
-        files: &[
-            ("etc/nginx/nginx.conf", 0o644, fixture!("nginx/nginx.conf")),
-            ("usr/share/nginx/html/index.html", 0o644, fixture!("nginx/index.html")),
-        ],
-    },
-    Content {
-        name: "hello-world",
-        config: fixture!("hello-world/config.json"),
-        files: &[("hello.txt", 0o644, fixture!("hello-world/hello.txt"))],
-    },
-    Content {
-        name: "canipull",
-        config: fixture!("canipull/config.json"),
-        files: &[("README", 0o644, fixture!("canipull/README"))],
-    },
-];
+/// How a registry treats a repository that it does not hold. Those of which some are private do not tell the two apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Absent {
+    /// The token opens nothing, and the resource answers 401.
+    Scope,
+    /// The token itself is refused.
+    Token,
+    /// The manifest is unknown.
+    Unknown,
+}
 
-/// Makes an image and puts it under each of its tags.
-pub fn make(registry: &Registry, image: &SeedImage, now: Timestamp) {
-    let Some(content) = CONTENTS.iter().find(|content| content.name == image.content) else {
-        tracing::warn!(image.content, image.repository, "the seed names a content that does not exist");
-        return;
-    };
-    let mut repositories = registry.repositories.write();
-    let repository = repositories.entry(image.repository.clone()).or_insert_with(|| Repository::new(now));
-    let mut keep = |bytes: Vec<u8>| {
-        let (digest, size) = (Digest::sha256(&bytes), bytes.len() as u64);
-        let blob = registry.pool.share(&digest, || Blob::new(Kept::Memory(bytes.into()), size));
-        repository.blobs.insert(digest.clone(), blob);
-        (digest, size)
-    };
-    let layer = keep(tar(content.files));
-    let config: Value = serde_json::from_str(content.config).expect("a test makes every content");
-    let configs = ARCHITECTURES.map(|architecture| keep(configuration(&config, architecture, &layer.0).to_string().into_bytes()));
-    let mut children = Vec::new();
-    for (architecture, config) in ARCHITECTURES.iter().zip(&configs) {
-        let document = document(OCI_MANIFEST, manifest(config, &layer));
-        let platform = json!({ "architecture": architecture, "os": "linux" });
-        children.push(json!({
-            "mediaType": OCI_MANIFEST, "digest": document.digest.as_str(), "size": document.bytes.len(), "platform": platform,
-        }));
-        repository.put_manifest(document, None, now);
+static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("../../../fixtures/upstreams.json")).expect("fixtures/upstreams.json: a test reads it")
+});
+
+/// What is known about the registry of a host, by whichever of its names.
+pub fn profile(host: &str) -> &'static Profile {
+    let named = |profile: &&Profile| profile.host == host || profile.aliases.iter().any(|alias| alias == host);
+    let other = || PROFILES.last().expect("the last one stands for every other host");
+    PROFILES.iter().find(named).unwrap_or_else(other)
+}
+
+/// The host that images are named by: `docker.io` for `registry-1.docker.io`; in lower case, without the port of HTTPS.
+pub fn canonical(host: &str) -> String {
+    let host = host.to_ascii_lowercase();
+    let host = host.strip_suffix(":443").unwrap_or(&host);
+    let profile = profile(host);
+    if profile.is_known() { profile.host.clone() } else { host.to_owned() }
+}
+
+/// Whether a host is one of those that are served even while they hold nothing.
+pub fn is_known(host: &str) -> bool {
+    profile(host).is_known()
+}
+
+impl Profile {
+    fn is_known(&self) -> bool {
+        self.host != "*"
     }
-    let index = document(OCI_INDEX, json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children }));
-    for tag in &image.tags {
-        repository.put_manifest(index.clone(), Some(tag), now);
+
+    /// The host to ask in a network for what is named by `host`.
+    pub fn server<'a>(&'a self, host: &'a str) -> &'a str {
+        self.server.as_deref().unwrap_or(host)
     }
-}
 
-fn document(media_type: &str, value: Value) -> Arc<Document> {
-    let bytes = Bytes::from(value.to_string());
-    let digest = Digest::sha256(&bytes);
-    Arc::new(Document::read(bytes, Some(media_type), digest).expect("a manifest made here is one"))
-}
-
-fn configuration(config: &Value, architecture: &str, layer: &Digest) -> Value {
-    json!({
-        "created": MADE,
-        "architecture": architecture,
-        "os": "linux",
-        "config": config,
-        "rootfs": { "type": "layers", "diff_ids": [layer.as_str()] },
-        "history": [{ "created": MADE, "created_by": "azlet" }],
-    })
-}
-
-fn manifest(config: &(Digest, u64), layer: &(Digest, u64)) -> Value {
-    json!({
-        "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "config": { "mediaType": CONFIG, "digest": config.0.as_str(), "size": config.1 },
-        "layers": [{ "mediaType": LAYER, "digest": layer.0.as_str(), "size": layer.1 }],
-    })
-}
-
-const BLOCK: usize = 512;
-
-/// An archive of the files and of the folders that they lie in.
-fn tar(files: &[(&str, u32, &str)]) -> Vec<u8> {
-    let mut archive = Vec::new();
-    let mut folders: Vec<String> = Vec::new();
-    for (path, mode, text) in files {
-        for (position, _) in path.match_indices('/') {
-            let folder = path[..=position].to_owned();
-            if !folders.contains(&folder) {
-                archive.extend(tar_header(&folder, 0o755, 0, b'5'));
-                folders.push(folder);
-            }
+    /// The body of a 401 to a request that needs this.
+    pub fn unauthorized(&self, needs: &[Scope]) -> Value {
+        let entries = needs.iter().flat_map(|scope| {
+            let entry = |action| json!({ "Type": scope.kind, "Class": "", "Name": scope.name, "Action": action });
+            scope.actions.iter().map(entry)
+        });
+        let detail = if needs.is_empty() { Value::Null } else { entries.collect() };
+        let mut entry = self.unauthorized.clone();
+        if entry["detail"] == "{needs}" {
+            entry["detail"] = detail;
         }
-        archive.extend(tar_header(path, *mode, text.len(), b'0'));
-        archive.extend(text.as_bytes());
-        archive.resize(archive.len().next_multiple_of(BLOCK), 0);
+        errors(entry)
     }
-    archive.resize(archive.len() + 2 * BLOCK, 0);
-    archive
+
+    /// The body of a 403 of the token endpoint.
+    pub fn denied(&self) -> Value {
+        errors(self.denied.clone())
+    }
+
+    /// The body of a 404 to a manifest that is not there.
+    pub fn unknown_manifest(&self, repository: &str, reference: &str) -> Value {
+        errors(filled(&self.unknown_manifest, &[("repository", repository), ("reference", reference)]))
+    }
+
+    /// What a node says behind `failed to resolve reference "…": ` about a repository that is not there; `None` where it is told as
+    /// an image that is not found.
+    pub fn absent_pull(&self, repository: &str, reference: &str) -> Option<String> {
+        let scope = super::pull::query_escaped(&format!("repository:{repository}:pull"));
+        let text = self.absent_pull.as_deref()?;
+        Some(fill(text, &[("repository", repository), ("reference", reference), ("scope", &scope)]))
+    }
+
+    /// The challenge of a 401, where there is something to sign in to.
+    pub fn challenge(&self, needs: &[Scope], fault: Option<&str>) -> Option<String> {
+        let SignIn { realm, service, .. } = self.sign_in.as_ref()?;
+        let scopes: Vec<String> = needs.iter().map(ToString::to_string).collect();
+        let scope = if scopes.is_empty() { String::new() } else { format!(",scope=\"{}\"", scopes.join(" ")) };
+        let fault = fault.filter(|_| self.tells_fault).map(|fault| format!(",error=\"{fault}\"")).unwrap_or_default();
+        Some(format!("Bearer realm=\"{realm}\",service=\"{service}\"{scope}{fault}"))
+    }
 }
 
-fn tar_header(path: &str, mode: u32, size: usize, kind: u8) -> [u8; BLOCK] {
-    let mut header = [0; BLOCK];
-    let mut put = |at: usize, text: &str| header[at..at + text.len()].copy_from_slice(text.as_bytes());
-    put(0, path);
-    put(100, &format!("{mode:07o}"));
-    put(108, "0000000");
-    put(116, "0000000");
-    put(124, &format!("{size:011o}"));
-    put(136, "00000000000");
-    put(148, "        ");
-    put(257, "ustar\0");
-    put(263, "00");
-    put(265, "root");
-    put(297, "root");
-    header[156] = kind;
-    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
-    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    header
+fn errors(entry: Value) -> Value {
+    json!({ "errors": [entry] })
+}
+
+fn fill(text: &str, values: &[(&str, &str)]) -> String {
+    values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+}
+
+fn filled(template: &Value, values: &[(&str, &str)]) -> Value {
+    match template {
+        Value::String(text) => Value::String(fill(text, values)),
+        Value::Array(list) => list.iter().map(|item| filled(item, values)).collect(),
+        Value::Object(members) => {
+            Value::Object(members.iter().map(|(key, value)| (key.clone(), filled(value, values))).collect())
+        }
+        other => other.clone(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::acr::store::Store;
-    use crate::world::Seed;
 
     #[test]
-    fn every_image_of_the_seed_can_be_made_and_is_the_same_twice() {
-        let make = || {
-            let store = Store::default();
-            store.plant(&Seed::default(), Timestamp::UNIX_EPOCH);
-            ["docker.io", "mcr.microsoft.com"]
-                .iter()
-                .flat_map(|host| {
-                    let registry = store.public_registry(host).expect("the seed has it");
-                    let repositories = registry.repositories.read();
-                    repositories
-                        .iter()
-                        .flat_map(|(name, it)| it.tags.iter().map(move |(tag, held)| format!("{name}:{tag}@{}", held.digest)))
-                        .collect::<Vec<_>>()
-                })
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(make(), make());
-        assert_eq!(make().len(), 4);
+    fn a_registry_is_known_by_each_of_its_names() {
+        for host in ["docker.io", "registry-1.docker.io", "index.docker.io", "Docker.IO:443"] {
+            assert_eq!(canonical(host), "docker.io", "{host}");
+        }
+        assert_eq!(canonical("Registry.Example:5000"), "registry.example:5000");
+        assert!(is_known("ghcr.io") && !is_known("registry.example") && !is_known("*") && !is_known("auth.docker.io"));
+        assert_eq!(profile("docker.io").server("docker.io"), "registry-1.docker.io");
     }
 
     #[test]
-    fn the_archive_is_whole_blocks_with_a_checksum() {
-        let archive = tar(&[("a/b.txt", 0o644, "text")]);
-        assert_eq!(archive.len(), 5 * BLOCK);
-        assert_eq!(&archive[..2], b"a/");
-        assert_eq!(&archive[BLOCK..BLOCK + 7], b"a/b.txt");
-        let sum = u32::from_str_radix(std::str::from_utf8(&archive[148..154]).expect("digits"), 8).expect("octal");
-        let counted: u32 =
-            archive[..BLOCK].iter().enumerate().map(|(at, it)| if (148..156).contains(&at) { 32 } else { u32::from(*it) }).sum();
-        assert_eq!(sum, counted);
+    fn each_has_its_own_words() {
+        let needs = [Scope::repository("nats", &["pull"])];
+        assert_eq!(
+            profile("docker.io").unauthorized(&needs).to_string(),
+            r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":[{"Type":"repository","Class":"","Name":"nats","Action":"pull"}]}]}"#
+        );
+        assert_eq!(
+            profile("quay.io").challenge(&[], None).as_deref(),
+            Some("Bearer realm=\"https://quay.io/v2/auth\",service=\"quay.io\"")
+        );
+        assert!(profile("mcr.microsoft.com").challenge(&[], None).is_none());
+        let text = profile("ghcr.io").absent_pull("a/b", "v1").expect("it refuses the token");
+        assert!(text.contains("scope=repository%3Aa%2Fb%3Apull&service=ghcr.io: 403"), "{text}");
     }
 }

@@ -59,6 +59,22 @@ impl Request<'_> {
         self.enter(name, place, running, result, Ending::Nothing)
     }
 
+    /// Begins an operation beside a resource whose end nobody knows yet: it runs until the store is told to stop it, and ends with this
+    /// body if it succeeds.
+    pub(super) fn begin_open(&self, name: String, place: &ResourceId, running: &'static str, body: Option<Value>) {
+        self.world.arm.put_operation(Operation {
+            name,
+            resource: place.clone(),
+            namespace: self.known.provider.namespace.clone(),
+            started: self.now,
+            ends: jiff::Timestamp::MAX,
+            running,
+            ends_as: "Succeeded",
+            result: Ok(body),
+            ending: Ending::Nothing,
+        });
+    }
+
     fn start(
         &self,
         name: String,

@@ -1,8 +1,9 @@
 //! The `azlet` command. `up` keeps an emulator running, `exec` runs one command against a fresh one, `env` points a shell at one,
-//! `tutorial` plays the whole flow.
+//! `images` fills one with a user's own images, `tutorial` plays the whole flow.
 
 mod environment;
 mod exec;
+mod images;
 mod limits;
 mod signals;
 mod start;
@@ -35,6 +36,9 @@ enum Command {
     Exec(ExecArguments),
     /// Print the variables that point a shell at the emulator that `up` keeps running: eval "$(azlet env)".
     Env(EnvArguments),
+    /// Use your own images offline: load them, list them, remove them.
+    #[command(subcommand)]
+    Images(images::ImagesCommand),
     /// Play the tutorial against a fresh emulator: attach, deploy, verify.
     Tutorial,
 }
@@ -51,6 +55,12 @@ struct StartArguments {
     /// A folder of provider files (docs/PROVIDERS.md): resource types of your own.
     #[arg(long, value_name = "FOLDER")]
     providers: Option<PathBuf>,
+    /// Images to begin with: an OCI layout, an archive, or a folder of them; repeatable. PATH=NAME says what an image is called.
+    #[arg(long, value_name = "PATH[=NAME]")]
+    images: Vec<String>,
+    /// A registry that imports may ask over the network, such as docker.io; repeatable. Without this nothing is asked.
+    #[arg(long, value_name = "HOST")]
+    allow_upstream: Vec<String>,
     /// What identifiers and generated secrets are derived from.
     #[arg(long, value_name = "TEXT", default_value = "azlet")]
     id_seed: String,
@@ -145,6 +155,9 @@ pub enum Failure {
         /// Where its state should be.
         path: String,
     },
+    /// Images could not be loaded, listed or removed.
+    #[error("{0}")]
+    Images(String),
     /// The tutorial did not go as it should.
     #[error("{0}")]
     Tutorial(String),
@@ -153,6 +166,14 @@ pub enum Failure {
 impl Failure {
     fn file(path: &std::path::Path, source: std::io::Error) -> Self {
         Self::File { path: path.display().to_string(), source }
+    }
+
+    /// The same, with the file that it is about.
+    fn about(self, path: &std::path::Path) -> Self {
+        match self {
+            Self::Images(text) => Self::Images(format!("{}: {text}", path.display())),
+            other => other,
+        }
     }
 }
 
@@ -173,6 +194,7 @@ pub fn main() -> ExitCode {
             Command::Up(arguments) => up::run(arguments).await,
             Command::Exec(arguments) => exec::run(arguments).await,
             Command::Env(arguments) => environment::print(&arguments),
+            Command::Images(command) => images::run(command).await,
             Command::Tutorial => tutorial::run().await,
         }
     });

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Failure, PaceArgument, StartArguments};
+use super::{Failure, PaceArgument, StartArguments, images};
 use crate::arm::catalog;
+use crate::control::upstreams;
 use crate::front::{Emulator, Options};
 use crate::kernel::clock::{Clock, STEP_START};
 use crate::kernel::ids::Ids;
@@ -24,7 +25,16 @@ pub(super) async fn start(arguments: &StartArguments, blobs: Option<&Path>) -> R
     let listen = arguments.listen.unwrap_or(defaults.listen);
     let blobs = blobs.map_or(defaults.blobs, Path::to_owned);
     let options = Options { listen, seed, clock, ids: Ids::new(&arguments.id_seed), blobs, ..defaults };
-    launch(options).await
+    let emulator = launch(options).await?;
+    let world = emulator.universe().world();
+    for host in &arguments.allow_upstream {
+        if !upstreams::is_host(host) {
+            return Err(Failure::Images(format!("{host:?} is no host; write it as docker.io or registry.example:5000")));
+        }
+        world.acr.allow_upstream(host);
+    }
+    images::load_at_start(&world, &arguments.images).await?;
+    Ok(emulator)
 }
 
 /// The JSON files of a folder, by name.

@@ -2,15 +2,18 @@
 //! `/metadata/…` on the same address is the instance metadata service, for clients that are told where to find it.
 
 pub mod due;
+mod images;
 mod issuers;
 mod machine;
 mod operations;
 mod principals;
 mod settings;
+pub mod upstreams;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::DefaultBodyLimit;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -40,6 +43,8 @@ pub fn router(universe: Arc<Universe>) -> Router {
         .route("/_azlet/issuers", post(issuers::put).delete(issuers::delete))
         .route("/_azlet/machine", get(machine::get).post(machine::set))
         .route("/_azlet/settings", get(settings::get).post(settings::set))
+        .route("/_azlet/images", get(images::list).post(images::load).delete(images::remove).layer(DefaultBodyLimit::disable()))
+        .route("/_azlet/upstreams", get(upstreams::get).post(upstreams::set))
         .fallback(not_served)
         .merge(imds::router())
 }
@@ -96,8 +101,8 @@ async fn advance(Extension(world): Extension<Arc<World>>, body: Result<Json<Adva
 
 async fn not_served(uri: Uri) -> Response {
     let message = format!(
-        "the control API has no {}; it has /_azlet/health, /_azlet/ca.pem, /_azlet/reset, /_azlet/clock, /_azlet/issuers, \
-         /_azlet/machine, /_azlet/operations, /_azlet/principals and /_azlet/settings",
+        "the control API has no {}; it has /_azlet/health, /_azlet/ca.pem, /_azlet/reset, /_azlet/clock, /_azlet/images, \
+         /_azlet/issuers, /_azlet/machine, /_azlet/operations, /_azlet/principals, /_azlet/settings and /_azlet/upstreams",
         uri.path()
     );
     problem(StatusCode::NOT_FOUND, message)

@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::world::World;
+
 /// A plane, as hosts are assigned to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -14,7 +16,7 @@ pub(super) enum Plane {
     Entra,
     /// Microsoft Graph.
     Graph,
-    /// Registries, ACR's and the public one.
+    /// Registries, ACR's and those outside of Azure.
     Registry,
     /// Kubernetes API servers.
     Kubernetes,
@@ -46,6 +48,11 @@ pub(super) fn plane(host: &str) -> Option<Plane> {
         return Some(Plane::Control);
     }
     RULES.iter().find(|rule| covers(&rule.host, &host)).map(|rule| rule.plane)
+}
+
+/// As [`plane`], with the hosts of registries whose images were loaded into a world.
+pub(super) fn plane_in(world: &World, host: &str) -> Option<Plane> {
+    plane(host).or_else(|| world.acr.is_upstream(&host.to_ascii_lowercase()).then_some(Plane::Registry))
 }
 
 /// `*.x` stands for any name below `x`.

@@ -45,7 +45,7 @@ struct Shared {
 impl Service {
     pub(super) fn new(universe: Arc<Universe>, authority: Arc<Authority>) -> Self {
         let shared = Shared {
-            tls: authority.server_config(),
+            tls: authority.server_config(&universe),
             arm: arm::router(),
             entra: entra::router(),
             graph: graph::router(),
@@ -116,7 +116,8 @@ impl Connection {
             return plain(StatusCode::BAD_REQUEST, "CONNECT names no host; write it as CONNECT host:port".into());
         };
         let host = authority.host().to_ascii_lowercase();
-        if hosts::plane(&host).is_none() || self.tunnel.is_some() {
+        let world = self.service.shared.universe.world();
+        if hosts::plane_in(&world, &host).is_none() || self.tunnel.is_some() {
             tracing::info!(%host, "refused a tunnel");
             return refused(&host);
         }
@@ -143,8 +144,8 @@ impl Connection {
     /// does not resolve by an error of its own; a 4xx, since clients repeat a request after a 5xx.
     fn unresolvable(&self, host: &str) -> Option<Response> {
         let world = self.service.shared.universe.world();
-        let exists = match hosts::plane(host)? {
-            Plane::Registry => host == "mcr.microsoft.com" || world.acr.by_login_server(host).is_some(),
+        let exists = match hosts::plane_in(&world, host)? {
+            Plane::Registry => !host.ends_with(".azurecr.io") || world.acr.by_login_server(host).is_some(),
             Plane::Kubernetes => world.kube.by_host(host).is_some(),
             _ => true,
         };
@@ -157,7 +158,8 @@ impl Connection {
             return plain(StatusCode::BAD_REQUEST, "the request names no host: it needs a Host header".into());
         };
         let host = authority.host().to_ascii_lowercase();
-        let Some(plane) = hosts::plane(&host).or_else(|| self.is_own_address(&host).then_some(Plane::Control)) else {
+        let world = self.service.shared.universe.world();
+        let Some(plane) = hosts::plane_in(&world, &host).or_else(|| self.is_own_address(&host).then_some(Plane::Control)) else {
             return refused(&host);
         };
         if self.scheme == "http" && !matches!(plane, Plane::Control | Plane::Imds | Plane::Absent) {
@@ -177,7 +179,7 @@ impl Connection {
         };
         let extensions = request.extensions_mut();
         extensions.insert(Conn { scheme: self.scheme, authority, peer: self.peer });
-        extensions.insert(self.service.shared.universe.world());
+        extensions.insert(world);
         match router.clone().oneshot(request).await {
             Ok(response) => response,
             Err(never) => match never {},
@@ -201,8 +203,8 @@ impl Connection {
 
 fn refused(host: &str) -> Response {
     let message = format!(
-        "azlet does not serve {host} and lets nothing through to the network. It serves {}. If a test needs another host, name it \
-         in NO_PROXY.",
+        "azlet does not serve {host} and lets nothing through to the network. It serves {}, and registries whose images were loaded \
+         (azlet images load). If a test needs another host, name it in NO_PROXY.",
         hosts::served()
     );
     plain(StatusCode::FORBIDDEN, message)

@@ -19,6 +19,7 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 
 use super::hosts;
 use crate::kernel::clock::wall_now;
+use crate::world::Universe;
 
 const AUTHORITY_DAYS: i64 = 3650;
 const LEAF_DAYS: i64 = 397;
@@ -55,12 +56,12 @@ impl Authority {
     }
 
     /// How connections are to be answered: any host that is served gets a certificate, any other an alert.
-    pub(super) fn server_config(self: &Arc<Self>) -> Arc<ServerConfig> {
+    pub(super) fn server_config(self: &Arc<Self>, universe: &Arc<Universe>) -> Arc<ServerConfig> {
         let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .expect("the provider speaks TLS 1.2 and 1.3")
             .with_no_client_auth()
-            .with_cert_resolver(Arc::new(BySni(self.clone())));
+            .with_cert_resolver(Arc::new(BySni(self.clone(), universe.clone())));
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Arc::new(config)
     }
@@ -107,12 +108,12 @@ fn set_validity(params: &mut CertificateParams, days: i64) {
 }
 
 #[derive(Debug)]
-struct BySni(Arc<Authority>);
+struct BySni(Arc<Authority>, Arc<Universe>);
 
 impl ResolvesServerCert for BySni {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         // Clients send no SNI for an address; those that dial one mean this machine or the metadata service.
         let host = hello.server_name().map_or_else(|| "127.0.0.1".to_owned(), str::to_ascii_lowercase);
-        hosts::plane(&host).map(|_| self.0.certificate_for(&host))
+        hosts::plane_in(&self.1.world(), &host).map(|_| self.0.certificate_for(&host))
     }
 }

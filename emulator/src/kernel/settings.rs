@@ -27,6 +27,8 @@ pub struct Values {
     pub throttling: bool,
     /// Whether a subscription begins without being registered for providers, as a new one does; else it begins with all.
     pub registration_required: bool,
+    /// Whether a cache rule for Docker Hub must have a credential set, as it must in Azure; azlet has no key vaults to keep one in.
+    pub docker_hub_credentials_required: bool,
 }
 
 impl Settings {

@@ -104,7 +104,7 @@ pub struct SeedPrincipal {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SeedImage {
-    /// The registry's host, `docker.io` or `mcr.microsoft.com`.
+    /// The registry's host, such as `docker.io`.
     pub registry: String,
     /// The repository, `library/nginx`.
     pub repository: String,
@@ -177,7 +177,6 @@ pub(super) fn plant(world: &World) {
         plant_principal(world, principal, now);
     }
     world.arm.plant(&world.seed, now);
-    world.acr.plant(&world.seed, now);
 }
 
 fn plant_principal(world: &World, seed: &SeedPrincipal, now: Timestamp) {

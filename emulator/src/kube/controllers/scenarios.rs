@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::object::*;
 use super::settle;
-use crate::acr::import::{ImportRegistry, ImportSource, import};
+use crate::acr::import::{self, Import, ImportRegistry, ImportSource};
 use crate::acr::store::Settings;
 use crate::control::due;
 use crate::entra::store::{Credentials, Kind, Principal, ServicePrincipal};
@@ -53,7 +53,9 @@ impl Scene {
         };
         let caller = world.directory.caller(KUBELET).expect("put above");
         let tags = ["nginx:v1".to_owned(), "nginx:v2".to_owned()];
-        import(&world, &caller, &registry, &source, &tags, &[], false).expect("the seed has nginx");
+        let import = Import { source, target_tags: tags.to_vec(), untagged: Vec::new(), force: false };
+        let plan = import::plan(&world, &caller, &registry, &import).expect("the seed has nginx");
+        assert_eq!(import::run_here(&world, plan).ok(), Some(Ok(())));
         let cluster = crate::kube::provision(&world, spec());
         for number in 0..3 {
             let node = json!({"metadata": {"name": format!("aks-test-{number}")}});

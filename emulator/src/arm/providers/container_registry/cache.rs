@@ -1,17 +1,21 @@
 //! Cache rules and credential sets: which repositories come from where, and with what to sign in there.
 //! Source: the provider's specification (2023-01-01-preview and later), recorded answers, and Azure Container Registry's
 //! documentation ("Artifact cache"). azlet has no key vaults, so that credentials are never healthy, and no network: what is filled
-//! comes from the public images of the seed. The errors are inferred.
+//! comes from the images that are loaded. The errors are inferred, but for that of a rule for Docker Hub without credentials, which users
+//! report; it is off unless `dockerHubCredentialsRequired` is set.
 
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::super::super::error::Error;
 use super::super::super::store::Resource;
+use super::bad;
 use super::child::{Change, Child, Reply};
 use super::scope_maps::keep_creation;
 use super::sku;
 use crate::acr::route::is_repository;
+use crate::acr::store::CacheRule;
+use crate::acr::upstream;
 
 pub(super) const CACHE_RULES: Child =
     Child { changed, ..Child::plain("cacheRules", "cacherules", [Reply::Begun, Reply::Begun, Reply::Begun], make_rule) };
@@ -74,6 +78,13 @@ fn make_rule(change: &Change<'_>) -> Result<Map<String, Value>, Error> {
         let from = change.needed("sourceRepository")?.unwrap_or_default();
         let to = change.needed("targetRepository")?.unwrap_or_default();
         let Some(wild) = source(from) else { return Err(change.invalid("sourceRepository", &json!(from))) };
+        let is_docker_hub = upstream::canonical(from.split('/').next().unwrap_or_default()) == "docker.io";
+        let required = change.request.world.settings.values().docker_hub_credentials_required;
+        if is_docker_hub && required && !properties.contains_key("credentialSetResourceId") {
+            let message = "Cannot create cache rule pointing to Docker Hub without credentials. Please add a credential set to cache \
+                           rule. Learn more: https://aka.ms/acr/cache-auth";
+            return Err(bad("EnforceDockerAuthentication", message));
+        }
         if target(to) != Some(wild) {
             return Err(change.invalid("targetRepository", &json!(to)));
         }
@@ -94,7 +105,11 @@ fn make_rule(change: &Change<'_>) -> Result<Map<String, Value>, Error> {
 fn changed(change: &Change<'_>) {
     let text = |rule: &Resource, key: &str| rule.properties.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let rules = change.siblings("cacheRules");
-    let rules = rules.iter().map(|rule| (text(rule, "sourceRepository"), text(rule, "targetRepository")));
+    let rules = rules.iter().map(|rule| CacheRule {
+        name: rule.name().to_owned(),
+        from: text(rule, "sourceRepository"),
+        to: text(rule, "targetRepository"),
+    });
     *change.registry.cache_rules.write() = rules.collect();
 }
 

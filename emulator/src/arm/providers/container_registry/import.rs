@@ -1,6 +1,6 @@
 //! Importing an image by POST.
 //! Source: the provider's specification and Azure Container Registry documentation ("Import container images"). Recorded: 202 with
-//! the body `null`; failures of the import itself are told by the poll.
+//! the body `null`; failures of the import itself are told by the poll. What has to come over a network comes while the client polls.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -10,8 +10,9 @@ use super::super::super::error::{Error, Voice};
 use super::super::super::headers::Answer;
 use super::child::{Change, results_url};
 use super::{bad, operation_name};
-use crate::acr::import::{ImportRegistry, ImportSource, import};
+use crate::acr::import::{self, Import, ImportFailure, ImportRegistry, ImportSource, Plan};
 use crate::acr::pull::BasicCredential;
+use crate::acr::upstream;
 use crate::kernel::resource_id::ResourceId;
 
 /// Failures of the import itself are told by the poll, not here.
@@ -35,16 +36,39 @@ pub(super) fn import_image(request: &Request<'_>) -> Result<Answer, Error> {
         }
     };
     let name = operation_name(request);
-    let (tags, untagged) = (texts("targetTags")?, texts("untaggedTargetRepositories")?);
-    let result = import(request.world, &request.caller, &registry, &source, &tags, &untagged, force);
-    let result = match result {
-        Ok(()) => Ok(Some(json!({ "status": "Succeeded" }))),
-        Err(failure) => Err((failure.code.to_owned(), failure.message(&name))),
-    };
-    request.begin(name.clone(), &resource.id, "Accepted", result);
+    let import = Import { source, target_tags: texts("targetTags")?, untagged: texts("untaggedTargetRepositories")?, force };
+    let planned = import::plan(request.world, &request.caller, &registry, &import);
+    match planned.map(|plan| import::run_here(request.world, plan)) {
+        Ok(Err(plan)) => fetch(request, name.clone(), &resource.id, *plan),
+        Ok(Ok(done)) => drop(request.begin(name.clone(), &resource.id, "Accepted", ended(&name, done))),
+        Err(failure) => drop(request.begin(name.clone(), &resource.id, "Accepted", ended(&name, Err(failure)))),
+    }
     let location = resource.location.as_deref().unwrap_or_default().to_uppercase();
     let url = results_url(request, &resource.id, Some(&location), &name);
     Ok(Answer::json(Voice::Registry, StatusCode::ACCEPTED, Value::Null).header("location", url))
+}
+
+type Ended = Result<Option<Value>, (String, String)>;
+
+fn ended(name: &str, done: Result<(), ImportFailure>) -> Ended {
+    match done {
+        Ok(()) => Ok(Some(json!({ "status": "Succeeded" }))),
+        Err(failure) => Err((failure.code.to_owned(), failure.message(name))),
+    }
+}
+
+/// Lets an image come over the network while the client polls.
+fn fetch(request: &Request<'_>, name: String, registry: &ResourceId, plan: Plan) {
+    request.begin_open(name.clone(), registry, "Accepted", Some(json!({ "status": "Succeeded" })));
+    let world = request.world.clone();
+    tokio::spawn(async move {
+        let done = import::run(&world, plan).await;
+        let (ends_as, error) = match ended(&name, done) {
+            Ok(_) => ("Succeeded", None),
+            Err(error) => ("Failed", Some(error)),
+        };
+        world.arm.stop_operation(&name, world.clock.now(), ends_as, error);
+    });
 }
 
 fn source(request: &Request<'_>, registry: &str) -> Result<ImportSource, Error> {
@@ -55,7 +79,11 @@ fn source(request: &Request<'_>, registry: &str) -> Result<ImportSource, Error> 
         (Some(id), _) => ImportRegistry::Resource(ResourceId::new(id)),
         (None, Some(uri)) => {
             let host = uri.trim_start_matches("https://").trim_end_matches('/');
-            if host.contains(':') || host.contains('/') {
+            // A port belongs to a name only if an image was loaded, or may be fetched, by just that name.
+            let acr = &request.world.acr;
+            let known =
+                upstream::canonical(host).contains(':') && (acr.allows_upstream(host) || acr.public_registry(host).is_some());
+            if host.contains('/') || (host.contains(':') && !known) {
                 return Err(invalid(registry, "Source.RegistryUri", &json!(uri)));
             }
             let given = &source["credentials"];
