@@ -1,4 +1,5 @@
-// Azure's management SDK for Go: each client of the slice, from create to delete, with its own pollers and credentials.
+// Azure's management SDK for Go: each client of the slice, from create to delete, with its own pollers and credentials; with the
+// argument `data-plane`, the SDK for what lies in a registry; with `repositories`, a list of it.
 package main
 
 import (
@@ -58,6 +59,14 @@ func connect() (azure factories, err error) {
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "data-plane" {
+		dataPlaneMain()
+		return
+	}
+	if len(os.Args) > 1 && os.Args[1] == "repositories" {
+		printRepositories()
+		return
+	}
 	azure, err := connect()
 	if err != nil {
 		fmt.Println(err)
