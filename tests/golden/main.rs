@@ -74,6 +74,7 @@ mod registry_large_blobs;
 mod registry_manifests;
 mod registry_metadata;
 mod registry_network;
+mod registry_oci_client;
 mod registry_properties;
 mod registry_pull;
 mod registry_ranges;
