@@ -67,6 +67,7 @@ mod registry_auth;
 mod registry_bad_input;
 mod registry_conditions;
 mod registry_content;
+mod registry_identity_token;
 mod registry_images;
 mod registry_import_sources;
 mod registry_imports_network;

@@ -142,6 +142,11 @@ pub fn authorize(
     }
 }
 
+/// Whether it is the user name that goes with a token as password.
+pub fn is_token_user(name: &str) -> bool {
+    Uuid::try_parse(name) == Ok(TOKEN_USER)
+}
+
 /// Reads the value of a `Basic` header.
 pub fn read_basic(encoded: &str) -> Option<BasicCredential> {
     let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;

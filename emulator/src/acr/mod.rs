@@ -13,6 +13,7 @@ pub mod catalog;
 pub mod digest;
 pub mod document;
 pub mod error;
+mod identity_token;
 mod image;
 pub mod images;
 pub mod import;

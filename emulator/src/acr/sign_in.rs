@@ -9,6 +9,7 @@ use serde_json::json;
 use super::audit::{self, Subject};
 use super::auth::{self, ExchangeRequest, Shown};
 use super::error::Error;
+use super::identity_token;
 use super::pull::BasicCredential;
 use super::scope::Scope;
 use super::wire::{self, Answer, Call};
@@ -53,7 +54,10 @@ pub async fn token(call: &Call, body: Body) -> Response {
         by_query(call)
     };
     let who = result.as_ref().ok().and_then(|token| audit::subject(call, token));
-    let answer = result.map(|token| json!({ "access_token": token }).to_string());
+    let answer = result.map(|token| match identity_token::given_back(call) {
+        Some(refresh) => json!({ "access_token": token, "refresh_token": refresh }).to_string(),
+        None => json!({ "access_token": token }).to_string(),
+    });
     let left = if call.registry.settings.read().premium { TOKENS_LEFT_PREMIUM } else { TOKENS_LEFT };
     finish(call, answer, left, who)
 }
