@@ -206,6 +206,25 @@ step "a reader does not delete" as reader az acr repository delete -n $R --image
   fails
   matches 'UNAUTHORIZED|unauthorized|denied|authentication required'
 
+step "a public image, from Docker Hub" docker pull nginx:1.29
+  succeeds
+  prints "Pulling from library/nginx"
+  prints "docker.io/library/nginx:1.29"
+step "one that Docker Hub does not have" docker pull nginx:none
+  fails
+  prints "manifest for nginx:none not found"
+step "a public image of Microsoft's" docker pull mcr.microsoft.com/mcr/hello-world
+  succeeds
+  prints "Pulling from mcr/hello-world"
+docker tag nginx:1.29 "$L/mirror/nginx:1.29"
+step "the public image is pushed to the registry" docker push "$L/mirror/nginx:1.29"
+  succeeds
+  matches '^1\.29: digest: sha256:[0-9a-f]{64} size: [0-9]+$'
+docker tag nginx:1.29 mine/nginx:1.29
+step "to Docker Hub nothing is pushed" docker push mine/nginx:1.29
+  fails
+  matches 'denied: requested access|does not implement writing'
+
 pass_time 4h
 step "after three hours az's token is of no use" docker push "$L/app:v1"
   fails

@@ -217,6 +217,16 @@ step "it is gone" podman pull "$L/app/box:v1"
   exits 125
   prints "is not found"
 
+step "a public image, from Docker Hub" podman pull --quiet docker.io/library/nginx:1.29
+  succeeds
+  matches '^[0-9a-f]{64}$'
+step "one that Docker Hub does not have" podman pull docker.io/library/nginx:none
+  exits 125
+  prints "manifest unknown"
+step "a public image of Microsoft's" buildah pull --quiet mcr.microsoft.com/mcr/hello-world
+  succeeds
+  matches '^[0-9a-f]{64}$'
+
 pass_time 4h
 step "after three hours az's token is of no use" podman pull "$L/team/box:v1"
   exits 125

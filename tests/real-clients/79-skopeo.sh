@@ -204,6 +204,18 @@ step "into an archive for docker" skopeo copy "docker://$LA/team/box:docker" "do
 step "from the archive" skopeo copy "docker-archive:$HOME/box.tar" "docker://$LA/archived/box:v1"
   succeeds
 
+step "a public image, from Docker Hub, for all its architectures" skopeo copy --all --preserve-digests docker://docker.io/library/nginx:1.29 "docker://$LA/mirror/nginx:1.29"
+  succeeds
+  matches 'Copying [0-9]+ of [0-9]+ images in list'
+step "it is the same index" cmp <(skopeo inspect --raw docker://docker.io/library/nginx:1.29) <(skopeo inspect --raw "docker://$LA/mirror/nginx:1.29")
+  exits 0
+step "its tags at Docker Hub" skopeo list-tags docker://docker.io/library/nginx
+  succeeds
+  prints '"latest"'
+step "to Docker Hub nothing is copied" skopeo copy "oci:$FROM:v1" docker://docker.io/library/nginx:mine
+  fails
+  matches 'denied|unauthorized|does not implement writing'
+
 step "delete by tag: the manifest goes, and its tags" skopeo delete "docker://$LA/team/box:docker"
   succeeds
 step "the others stay" skopeo list-tags "docker://$LA/team/box"
