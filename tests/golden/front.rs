@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use azlet::acr::store::Settings;
 use azlet_tests::{ARM, Azlet, authority_pem};
 use reqwest::{Client, Proxy};
 use rustls_pki_types::pem::PemObject as _;
@@ -71,13 +72,11 @@ async fn garbage_on_the_port_is_no_harm() {
     assert_eq!(health.status(), 200);
 }
 
-/// Speaks HTTP/2 with ARM by hand, as no library would send what is malformed.
-async fn http2(azlet: &Azlet) -> TlsStream<TcpStream> {
+/// A connection to a host through the proxy, with the protocols that the client offers.
+async fn connect(azlet: &Azlet, host: &'static str, protocols: &[&str]) -> TlsStream<TcpStream> {
     let mut stream = TcpStream::connect(azlet.endpoint().trim_start_matches("http://")).await.expect("it listens");
-    stream
-        .write_all(b"CONNECT management.azure.com:443 HTTP/1.1\r\nHost: management.azure.com:443\r\n\r\n")
-        .await
-        .expect("it reads");
+    let request = format!("CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("it reads");
     let mut opened = Vec::new();
     while !opened.ends_with(b"\r\n\r\n") {
         opened.push(stream.read_u8().await.expect("it answers"));
@@ -85,9 +84,14 @@ async fn http2(azlet: &Azlet) -> TlsStream<TcpStream> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority_pem().as_bytes()).expect("a certificate")).expect("an authority");
     let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    let host = ServerName::try_from("management.azure.com").expect("a name");
-    let mut stream = TlsConnector::from(Arc::new(config)).connect(host, stream).await.expect("it is trusted");
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let host = ServerName::try_from(host).expect("a name");
+    TlsConnector::from(Arc::new(config)).connect(host, stream).await.expect("it is trusted")
+}
+
+/// Speaks HTTP/2 with ARM by hand, as no library would send what is malformed.
+async fn http2(azlet: &Azlet) -> TlsStream<TcpStream> {
+    let mut stream = connect(azlet, "management.azure.com", &["h2"]).await;
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.expect("it reads");
     stream
 }
@@ -117,6 +121,17 @@ async fn ask(stream: &mut TlsStream<TcpStream>, number: u8, path: &str) -> (Vec<
         if frame[4] & 1 == 1 {
             return (headers, String::from_utf8_lossy(&body).into_owned());
         }
+    }
+}
+
+/// Inferred from `Connection: keep-alive` in recorded answers of registries, which HTTP/2 does not have.
+#[tokio::test]
+async fn registries_speak_the_first_http_alone() {
+    let azlet = Azlet::start().await;
+    azlet.registry("reg", Settings::default());
+    for (host, protocol) in [("reg.azurecr.io", "http/1.1"), ("management.azure.com", "h2")] {
+        let stream = connect(&azlet, host, &["h2", "http/1.1"]).await;
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(protocol.as_bytes()), "{host}");
     }
 }
 

@@ -7,7 +7,8 @@ use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::rustls::server::Acceptor;
 
 use super::malformed::Answering;
 use super::rewind::Rewind;
@@ -53,7 +54,12 @@ where
     if first != TLS_HANDSHAKE {
         return http(TokioIo::new(stream), service.connection(peer, "http", tunnel)).await;
     }
-    match TlsAcceptor::from(service.tls()).accept(stream).await {
+    let handshake = async {
+        let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+        let tls = service.tls(hello.client_hello().server_name());
+        hello.into_stream(tls).await
+    };
+    match handshake.await {
         Ok(stream) => {
             let connection = service.connection(peer, "https", tunnel);
             if stream.get_ref().1.alpn_protocol() == Some(b"h2") {

@@ -32,6 +32,7 @@ pub(super) struct Service {
 struct Shared {
     universe: Arc<Universe>,
     tls: Arc<ServerConfig>,
+    registry_tls: Arc<ServerConfig>,
     arm: Router,
     entra: Router,
     graph: Router,
@@ -45,7 +46,8 @@ struct Shared {
 impl Service {
     pub(super) fn new(universe: Arc<Universe>, authority: Arc<Authority>) -> Self {
         let shared = Shared {
-            tls: authority.server_config(&universe),
+            tls: authority.server_config(&universe, true),
+            registry_tls: authority.server_config(&universe, false),
             arm: arm::router(),
             entra: entra::router(),
             graph: graph::router(),
@@ -59,8 +61,11 @@ impl Service {
         Self { shared: Arc::new(shared) }
     }
 
-    pub(super) fn tls(&self) -> Arc<ServerConfig> {
-        self.shared.tls.clone()
+    /// How a handshake for a host goes on. Registries speak HTTP/1.1 alone, as is inferred from the `Connection: keep-alive` of recorded
+    /// answers; over HTTP/2 a client that repeats a refused request without its body would be reset before it reads the answer.
+    pub(super) fn tls(&self, host: Option<&str>) -> Arc<ServerConfig> {
+        let plane = host.and_then(|host| hosts::plane_in(&self.shared.universe.world(), host));
+        if plane == Some(Plane::Registry) { self.shared.registry_tls.clone() } else { self.shared.tls.clone() }
     }
 
     /// The service of one connection.

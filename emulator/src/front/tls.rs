@@ -55,14 +55,18 @@ impl Authority {
         self.issuer.pem()
     }
 
-    /// How connections are to be answered: any host that is served gets a certificate, any other an alert.
-    pub(super) fn server_config(self: &Arc<Self>, universe: &Arc<Universe>) -> Arc<ServerConfig> {
+    /// How connections are to be answered: any host that is served gets a certificate, any other an alert. HTTP/2 is spoken if it
+    /// is offered and `http2` says so.
+    pub(super) fn server_config(self: &Arc<Self>, universe: &Arc<Universe>, http2: bool) -> Arc<ServerConfig> {
         let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .expect("the provider speaks TLS 1.2 and 1.3")
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(BySni(self.clone(), universe.clone())));
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        if http2 {
+            config.alpn_protocols.insert(0, b"h2".to_vec());
+        }
         Arc::new(config)
     }
 
