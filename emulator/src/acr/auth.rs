@@ -190,9 +190,10 @@ pub fn exchange(world: &World, registry: &Registry, request: &ExchangeRequest<'_
     if rights.is_empty() {
         return Err(Error::no_rights(correlation));
     }
-    let subject = claims.user_principal_name.unwrap_or_else(|| claims.object_id.to_string());
+    let object_id = claims.object_id;
+    let subject = claims.user_principal_name.unwrap_or_else(|| object_id.to_string());
     let claims = RefreshClaims { subject, app_id: claims.app_id, rights };
-    Ok(tokens::issue_refresh(world, registry, &claims, &tenant.id.to_string()))
+    Ok(tokens::issue_refresh(world, registry, &claims, &tenant.id.to_string(), object_id))
 }
 
 fn takes_audience(registry: &Registry, audience: &str) -> bool {
@@ -202,7 +203,7 @@ fn takes_audience(registry: &Registry, audience: &str) -> bool {
 }
 
 /// What the token endpoint is shown.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Shown {
     /// Nothing.
     Nothing,
@@ -244,8 +245,9 @@ pub fn token(world: &World, registry: &Registry, shown: &Shown, asked: &[Scope],
 fn authenticate(world: &World, registry: &Registry, credential: &BasicCredential) -> Result<Holder, Error> {
     let BasicCredential { username, password } = credential;
     let generic = || Error::unauthorized(AUTHENTICATION_REQUIRED);
-    if username.is_empty() && password.is_empty() && registry.settings.read().anonymous_pull {
-        return Ok(Holder::Anyone);
+    if username.is_empty() {
+        let anyone = password.is_empty() && registry.settings.read().anonymous_pull;
+        return if anyone { Ok(Holder::Anyone) } else { Err(generic()) };
     }
     if username.eq_ignore_ascii_case(&registry.name) {
         return admin(registry, password).ok_or_else(generic);
@@ -266,14 +268,17 @@ fn authenticate(world: &World, registry: &Registry, credential: &BasicCredential
     service_principal(world, registry, id, password)
 }
 
-/// The admin user may do everything.
+/// The admin user may do everything, whatever gives others their rights.
 fn admin(registry: &Registry, password: &str) -> Option<Holder> {
     let signed_in = {
         let settings = registry.settings.read();
         settings.admin_enabled && settings.admin_passwords.iter().any(|known| !known.is_empty() && known == password)
     };
-    let claims = || RefreshClaims { subject: registry.name.clone(), app_id: None, rights: Rights::whole(&Right::ALL) };
-    signed_in.then(|| Holder::of(registry, claims()))
+    signed_in.then(|| {
+        let mut rights = Rights::whole(&Right::ALL);
+        rights.push(Right::CatalogList);
+        Holder::Rights(RefreshClaims { subject: registry.name.clone(), app_id: None, rights })
+    })
 }
 
 fn service_principal(world: &World, registry: &Registry, app_id: Uuid, secret: &str) -> Result<Holder, Error> {

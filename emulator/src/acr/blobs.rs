@@ -36,7 +36,11 @@ pub enum Part {
 pub fn part(header: Option<&str>, size: u64) -> Part {
     let Some(range) = header.and_then(|text| text.trim().strip_prefix("bytes=")) else { return Part::Whole };
     let Some((first, last)) = range.split_once('-') else { return Part::Whole };
-    let number = |text: &str| text.trim().bytes().all(|byte| byte.is_ascii_digit()).then(|| text.trim().parse::<u64>().ok());
+    // No number, a number, or nothing. One that is too large for a position lies behind every end.
+    let number = |text: &str| match text.trim() {
+        "" => Some(None),
+        text => text.bytes().all(|byte| byte.is_ascii_digit()).then(|| Some(text.parse::<u64>().unwrap_or(u64::MAX))),
+    };
     let (Some(first), Some(last)) = (number(first), number(last)) else { return Part::Whole };
     match (first, last) {
         (Some(first), last) => {

@@ -77,7 +77,9 @@ impl Error {
         let mut header = format!("Bearer realm=\"https://{login_server}/oauth2/token\",service=\"{login_server}\"");
         if !needs.is_empty() {
             let scopes: Vec<String> = needs.iter().map(ToString::to_string).collect();
-            header.push_str(&format!(",scope=\"{}\"", scopes.join(" ")));
+            // Names of repositories need no quoting; a name of anything else must not end the text either.
+            let scopes = scopes.join(" ").replace('\\', "\\\\").replace('"', "\\\"");
+            header.push_str(&format!(",scope=\"{scopes}\""));
         }
         if let Some(fault) = fault {
             header.push_str(&format!(",error=\"{fault}\""));

@@ -48,6 +48,8 @@ pub struct Rights {
     everywhere: Vec<Right>,
     /// Those on the repositories for which a condition holds.
     somewhere: Vec<(Right, Arc<Condition>)>,
+    /// Whether they are rights on repositories one by one, which no name for all of them opens.
+    one_by_one: bool,
     /// When that is.
     now: Timestamp,
 }
@@ -55,9 +57,10 @@ pub struct Rights {
 impl Rights {
     /// What a caller's role assignments give it now: registry permissions, or repository permissions alone.
     pub fn of(world: &World, registry: &Registry, caller: &Caller) -> Self {
+        let one_by_one = registry.settings.read().abac;
         let (plane, table): (_, &[(Right, &[&str])]) =
-            if registry.settings.read().abac { (Plane::Data, &ABAC_ACTIONS) } else { (Plane::Management, &LEGACY_ACTIONS) };
-        let mut rights = Self { everywhere: Vec::new(), somewhere: Vec::new(), now: world.clock.now() };
+            if one_by_one { (Plane::Data, &ABAC_ACTIONS) } else { (Plane::Management, &LEGACY_ACTIONS) };
+        let mut rights = Self { everywhere: Vec::new(), somewhere: Vec::new(), one_by_one, now: world.clock.now() };
         for (right, actions) in table {
             let conditions = |action: &&str| world.access.conditions(caller, plane, action, &registry.id);
             let found: Vec<Option<Arc<Condition>>> = actions.iter().flat_map(conditions).collect();
@@ -72,7 +75,12 @@ impl Rights {
 
     /// Rights on a whole registry.
     pub fn whole(rights: &[Right]) -> Self {
-        Self { everywhere: rights.to_vec(), somewhere: Vec::new(), now: Timestamp::UNIX_EPOCH }
+        Self { everywhere: rights.to_vec(), somewhere: Vec::new(), one_by_one: false, now: Timestamp::UNIX_EPOCH }
+    }
+
+    /// Whether they are rights on repositories one by one.
+    pub fn one_by_one(&self) -> bool {
+        self.one_by_one
     }
 
     /// Whether there are none at all.
@@ -92,6 +100,10 @@ impl Rights {
 
     /// Whether a right is held on what a scope names.
     pub fn holds(&self, right: Right, scope: &Scope) -> bool {
+        // Azure's own client of registries never asks for all repositories at once where permissions are theirs.
+        if self.one_by_one && scope.kind != "registry" && scope.name == "*" {
+            return false;
+        }
         if self.everywhere.contains(&right) {
             return true;
         }
@@ -120,7 +132,7 @@ impl Rights {
     }
 
     /// The rights that a refresh token's `permissions` mean.
-    pub fn from_claim(claim: &Json, now: Timestamp) -> Option<Self> {
+    pub fn from_claim(claim: &Json, one_by_one: bool, now: Timestamp) -> Option<Self> {
         let right = |value: &Json| value.as_str().and_then(Right::parse);
         let conditions = claim["Conditions"].as_array().map_or(&[][..], Vec::as_slice);
         let somewhere: Option<Vec<_>> = conditions
@@ -130,7 +142,7 @@ impl Rights {
         let somewhere = somewhere?;
         let all = claim["Actions"].as_array()?.iter().filter_map(right);
         let everywhere = all.filter(|right| !somewhere.iter().any(|(held, _)| held == right)).collect();
-        Some(Self { everywhere, somewhere, now })
+        Some(Self { everywhere, somewhere, one_by_one, now })
     }
 }
 

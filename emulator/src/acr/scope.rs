@@ -122,16 +122,20 @@ impl Scope {
         let actions = match (self.kind.as_str(), self.name.as_str()) {
             // The other kind is documented with pulling alone; that it takes the same rights is inferred.
             ("repository" | "artifact-repository", _) => self.repository_actions(holds),
-            ("registry", "catalog") => whole(holds(Right::CatalogList)),
-            ("registry", "deleted_catalog") => whole(holds(Right::DeletedRead)),
+            ("registry", "catalog") => whole(self.asks_for_all() && holds(Right::CatalogList)),
+            ("registry", "deleted_catalog") => whole(self.asks_for_all() && holds(Right::DeletedRead)),
             _ => Vec::new(),
         };
         (!actions.is_empty()).then(|| Self { actions, ..self.clone() })
     }
 
+    fn asks_for_all(&self) -> bool {
+        self.actions.iter().any(|action| action == "*")
+    }
+
     /// `*` stands for everything that is held; it stays `*` if that is really everything (inferred).
     fn repository_actions(&self, holds: &dyn Fn(Right) -> bool) -> Vec<String> {
-        if self.actions.iter().any(|action| action == "*") {
+        if self.asks_for_all() {
             if Right::ALL.into_iter().all(holds) {
                 return whole(true);
             }

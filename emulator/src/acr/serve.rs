@@ -24,7 +24,7 @@ use super::route::{NoRoute, Route};
 use super::scope::Scope;
 use super::uploads::{Named, Progress};
 use super::wire::{self, Answer, Call};
-use super::{audit, cache, catalog, lent, manifests, metadata, notify, referrers, sign_in, tags, uploads, upstream};
+use super::{audit, cache, catalog, lent, manifests, metadata, notify, referrers, route, sign_in, tags, uploads, upstream};
 use crate::front::conn::Conn;
 use crate::world::World;
 
@@ -135,10 +135,14 @@ async fn resource(call: &Call, route: &Route, body: Body) -> Response {
     let needs = needs(route, &call.method);
     let mut asks = Cow::Borrowed(needs.as_slice());
     if let (Route::Uploads(_), Some(_)) = (route, call.parameter("mount")) {
-        // A mount from wherever the blob may be takes the right to pull everywhere (inferred).
-        asks.to_mut().push(Scope::repository(call.parameter("from").unwrap_or("*"), &["pull"]));
+        // A mount from wherever the blob may be takes the right to pull everywhere (inferred); from what is no repository, it is an
+        // ordinary upload.
+        let from = call.parameter("from").unwrap_or("*");
+        if from == "*" || route::is_repository(from) {
+            asks.to_mut().push(Scope::repository(from, &["pull"]));
+        }
     }
-    let granted = match auth::authorize(&call.world, &call.registry, call.header("authorization"), &needs, &asks) {
+    let granted = match auth::authorize(&call.world, &call.registry, call.authorization(), &needs, &asks) {
         Ok(granted) => granted,
         Err(error) => return stamped(call, Answer::from(error), true),
     };

@@ -38,6 +38,8 @@ pub struct Store {
     pool: Arc<BlobPool>,
     /// Access tokens whose signature has been verified, with what they say.
     pub(super) verified: DashMap<String, Arc<AccessClaims>>,
+    /// How often a registry was made under an ARM id: one that is made anew does not take the tokens of the one before.
+    made: DashMap<String, u32>,
 }
 
 /// What can be changed about a registry by its management plane, and matters to its data plane.
@@ -319,7 +321,16 @@ impl Store {
     /// Makes a registry; it takes the place of one with the same login server.
     pub fn create(&self, id: ResourceId, name: &str, login_server: String, location: &str, settings: Settings) -> Arc<Registry> {
         let login_server = login_server.to_ascii_lowercase();
-        let registry = Arc::new(Registry::new(id, name, login_server, location, settings, self.pool.clone()));
+        let mut registry = Registry::new(id, name, login_server, location, settings, self.pool.clone());
+        let earlier = {
+            let mut made = self.made.entry(registry.id.key().to_owned()).or_default();
+            *made += 1;
+            *made - 1
+        };
+        if earlier > 0 {
+            registry.registry_id = Uuid::new_v5(&registry.registry_id, &earlier.to_be_bytes());
+        }
+        let registry = Arc::new(registry);
         self.login_servers.insert(registry.id.key().to_owned(), registry.login_server.clone());
         self.registries.insert(registry.login_server.clone(), registry.clone());
         registry

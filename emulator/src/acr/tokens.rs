@@ -7,10 +7,12 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::rights::Rights;
 use super::scope::{AccessClaims, Scope};
 use super::store::Registry;
+use crate::kernel::jwt;
 use crate::world::World;
 
 /// Who issues.
@@ -19,8 +21,12 @@ const ISSUER: &str = "Azure Container Registry";
 const BACKDATED: SignedDuration = SignedDuration::from_secs(900);
 /// The subject of tokens for nobody in particular.
 pub const ANONYMOUS: &str = "acr_anon_pull";
-/// As many verified tokens are remembered at most.
+/// As many verified tokens are remembered at most, and none that is larger than a usual one by far.
 const REMEMBERED_AT_MOST: usize = 4096;
+const LARGEST_REMEMBERED: usize = 4096;
+/// What a refresh token of a registry with repository permissions carries besides: clients tell such registries by it (Azure's
+/// `acr` program does). That its value is the caller's object id is inferred.
+const REPOSITORY_PERMISSIONS: &str = "aad_identity";
 
 /// The life of each kind of token, from `iat` to `exp`.
 #[derive(Clone, Copy)]
@@ -57,13 +63,16 @@ pub struct Bearer<'a> {
 pub struct NotTaken;
 
 /// Issues a refresh token.
-pub fn issue_refresh(world: &World, registry: &Registry, claims: &RefreshClaims, tenant: &str) -> String {
+pub fn issue_refresh(world: &World, registry: &Registry, claims: &RefreshClaims, tenant: &str, object_id: Uuid) -> String {
     let mut payload = common(world, registry, &claims.subject, Life::Refresh, "1.0", None);
     payload.insert("grant_type".into(), "refresh_token".into());
     payload.insert("appid".into(), claims.app_id.clone().into());
     payload.insert("tenant".into(), tenant.into());
     payload.insert("permissions".into(), claims.rights.to_claim());
     payload.insert("roles".into(), json!([]));
+    if claims.rights.one_by_one() {
+        payload.insert(REPOSITORY_PERMISSIONS.into(), object_id.to_string().into());
+    }
     sign(world, payload)
 }
 
@@ -125,13 +134,14 @@ fn key_id(world: &World) -> String {
 
 /// Reads a refresh token of this registry.
 pub fn read_refresh(world: &World, registry: &Registry, token: &str) -> Result<RefreshClaims, NotTaken> {
-    let claims = world.signing_key.verify(token).map_err(|_| NotTaken)?;
+    let claims = verify(world, token)?;
     let is_ours = claims["iss"] == ISSUER && claims["grant_type"] == "refresh_token" && claims["rid"] == rid(registry);
     let valid = valid_at(world.clock.now(), time(&claims, "nbf")?, time(&claims, "exp")?);
     if !is_ours || claims["aud"] != registry.login_server.as_str() || !valid {
         return Err(NotTaken);
     }
-    let rights = Rights::from_claim(&claims["permissions"], world.clock.now()).ok_or(NotTaken)?;
+    let rights = Rights::from_claim(&claims["permissions"], claims.get(REPOSITORY_PERMISSIONS).is_some(), world.clock.now())
+        .ok_or(NotTaken)?;
     Ok(RefreshClaims {
         subject: claims["sub"].as_str().unwrap_or_default().to_owned(),
         app_id: claims["appid"].as_str().map(str::to_owned),
@@ -149,7 +159,9 @@ pub fn read_access(world: &World, registry: &Registry, token: &str) -> Result<Ar
             if world.acr.verified.len() >= REMEMBERED_AT_MOST {
                 world.acr.verified.clear();
             }
-            world.acr.verified.insert(token.to_owned(), claims.clone());
+            if token.len() <= LARGEST_REMEMBERED {
+                world.acr.verified.insert(token.to_owned(), claims.clone());
+            }
             claims
         }
     };
@@ -157,8 +169,18 @@ pub fn read_access(world: &World, registry: &Registry, token: &str) -> Result<Ar
     if for_this_registry && valid_at(world.clock.now(), claims.not_before, claims.expires) { Ok(claims) } else { Err(NotTaken) }
 }
 
+/// The claims of a token that was signed with the world's key, under the name that it has for registries: Entra signs with the same
+/// key under another.
+fn verify(world: &World, token: &str) -> Result<Arc<Value>, NotTaken> {
+    let header = jwt::parse(token).map_err(|_| NotTaken)?.header;
+    if header["kid"] != key_id(world) {
+        return Err(NotTaken);
+    }
+    world.signing_key.verify(token).map_err(|_| NotTaken)
+}
+
 fn verify_access(world: &World, token: &str) -> Result<AccessClaims, NotTaken> {
-    let claims = world.signing_key.verify(token).map_err(|_| NotTaken)?;
+    let claims = verify(world, token)?;
     if claims["iss"] != ISSUER || claims["grant_type"] != "access_token" {
         return Err(NotTaken);
     }

@@ -67,6 +67,13 @@ impl Call {
         self.header("range").filter(|_| same)
     }
 
+    /// The `Authorization` header. One that is no text, or several, are an empty one, which is nobody's.
+    pub fn authorization(&self) -> Option<&str> {
+        let mut lines = self.headers.get_all("authorization").iter();
+        let first = lines.next()?.to_str().unwrap_or_default();
+        Some(if lines.next().is_some() { "" } else { first })
+    }
+
     /// The media types of every `Accept` line.
     pub fn accept(&self) -> Vec<&str> {
         let lines = self.headers.get_all("accept").iter().filter_map(|line| line.to_str().ok());
