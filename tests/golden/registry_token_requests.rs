@@ -64,7 +64,7 @@ async fn a_field_that_is_missing_empty_or_doubled_is_told() {
     let azlet = with_registry(false).await;
     let entra = azlet.token("owner", ENTRA).await;
     let refresh = azlet.refresh_token(HOST, "owner").await;
-    let forms: [(&str, &str, Vec<(&str, &str)>); 3] = [
+    let forms = [
         (
             "exchange",
             "/oauth2/exchange",
