@@ -167,7 +167,7 @@ mod tests {
             (Some("bytes=-"), Part::Whole),
             (Some("bytes=a-b"), Part::Whole),
             (Some("lines=1-2"), Part::Whole),
-            (Some("bytes=99999999999999999999999-"), Part::Whole),
+            (Some("bytes=99999999999999999999999-"), Part::Unsatisfiable),
         ] {
             assert_eq!(part(header, 1472), expected, "{header:?}");
         }
