@@ -30,6 +30,8 @@ pub use seed::{Seed, SeedDuration, SeedError, SeedImage, SeedPrincipal, SeedSubs
 pub enum Due {
     /// An operation of ARM ends.
     Arm,
+    /// The registry with this login server clears out what has been kept long enough.
+    Registry(String),
     /// In a cluster.
     Kube(KubeDue),
 }

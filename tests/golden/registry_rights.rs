@@ -1,7 +1,7 @@
 //! What each single right opens at a registry, with registry permissions and with repository permissions. Sources: Container
 //! Registry's documentation of roles and permissions, and its published list of operations. Inferred: that pulling shows metadata
 //! and names too, that a push needs to pull as well (it is what a challenge asks for), and that `metadata/delete` opens nothing of its
-//! own. azlet has neither quarantine nor signing: what is for them alone signs nobody in.
+//! own. azlet has no signing: what is for that alone signs nobody in.
 
 use azlet::acr::store::Settings;
 use azlet_tests::registry::push_image;

@@ -103,6 +103,45 @@ step "a command is not run" az acr run -r $R --cmd '$Registry/app:v1' /dev/null
 step "why it was not run" az acr task show-run -r $R --run-id cf2 --query "[status, runErrorMessage]" -o tsv
   succeeds
   prints "azlet does not build images and runs no containers"
-step "what was deleted is not kept, and that is said" az acr repository list-deleted -n $R
+step "nothing was deleted" az acr repository list-deleted -n $R
+  succeeds
+  prints "[]"
+
+S=softregistry
+step "a registry that keeps what is deleted" az acr create -n $S -g group --sku Standard -o none
+  succeeds
+step "it keeps it for two days" az acr config soft-delete update -r $S --status enabled --days 2 --yes --query retentionDays -o tsv
+  succeeds
+  matches '^2$'
+step "an image" az acr import -n $S --source docker.io/library/nginx:latest -t app:v1
+  succeeds
+digest=$(az acr manifest list-metadata -r $S -n app --query "[?tags[0]=='v1'].digest | [0]" -o tsv 2>/dev/null </dev/null)
+step "it is deleted" az acr repository delete -n $S --repository app --yes
+  succeeds
+step "the repository is listed as deleted" az acr repository list-deleted -n $S --query "[].repository" -o tsv
+  succeeds
+  matches '^app$'
+step "its manifests are listed, with the day of their end" az acr manifest list-deleted -r $S -n app
+  succeeds
+  prints "$digest"
+  prints "deletedAt"
+step "its tag is listed" az acr manifest list-deleted-tags -r $S -n app:v1 --query "[].[tag, digest]" -o tsv
+  succeeds
+  prints "$digest"
+step "it is restored" az acr manifest restore -r $S -n app:v1 --yes
+  succeeds
+  prints "$digest"
+step "it is there again" az acr manifest show-metadata -r $S -n app:v1 --query digest -o tsv
+  succeeds
+  matches "^$digest\$"
+step "a tag that was never deleted is not restored" az acr manifest restore -r $S -n app:none --yes
   fails
-  prints "azlet does not implement soft delete"
+  prints "No deleted manifests found for tag: none"
+step "it is deleted again" az acr repository delete -n $S --image app:v1 --yes
+  succeeds
+pass_time 49h
+step "sign in again, a day later" az login --service-principal -u "$AZURE_CLIENT_ID" -p "$AZURE_CLIENT_SECRET" --tenant "$AZURE_TENANT_ID" -o none
+  succeeds
+step "after its days it is gone" az acr manifest restore -r $S -n app:v1 --yes
+  fails
+  prints "No deleted manifests found for tag: v1"

@@ -25,6 +25,12 @@ impl Azlet {
         self.world().acr.create(id, name, format!("{}.azurecr.io", name.to_lowercase()), "westeurope", settings)
     }
 
+    /// What the content of a registry takes, as its usage figures tell it.
+    pub fn registry_size(&self, name: &str) -> u64 {
+        let registry = self.world().acr.by_login_server(&format!("{name}.azurecr.io")).expect("a registry");
+        registry.size_in_bytes()
+    }
+
     /// The object id of a principal of the seed.
     pub fn object_id(&self, principal: &str) -> Uuid {
         self.world().seed.principal(principal).unwrap_or_else(|| panic!("the seed has no principal {principal}")).object_id

@@ -63,6 +63,25 @@ impl Holder {
         }
     }
 
+    /// The rights that hold on the whole registry and that no scope asks for.
+    fn roles(&self) -> Vec<Right> {
+        match self {
+            Self::Rights(claims) => Right::QUARANTINE.into_iter().filter(|right| claims.rights.contains(right)).collect(),
+            Self::Token(claims) => claims.roles.clone(),
+            Self::User(_) | Self::Anyone => Vec::new(),
+        }
+    }
+
+    /// Whose calls count as one: everyone without a name is nobody in particular.
+    fn caller(&self) -> &str {
+        match self {
+            Self::Rights(claims) => &claims.subject,
+            Self::Token(claims) => &claims.subject,
+            Self::User(user) => &user.name,
+            Self::Anyone => ANONYMOUS,
+        }
+    }
+
     /// The part of what is asked that is granted.
     fn grant(&self, asked: &[Scope]) -> Vec<Scope> {
         match self {
@@ -103,6 +122,16 @@ impl Granted {
     /// The registry.
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// Whose calls count as one.
+    pub fn caller(&self) -> &str {
+        self.holder.caller()
+    }
+
+    /// Whether a right is held on the whole registry that no scope asks for.
+    pub(super) fn holds(&self, right: Right) -> bool {
+        self.holder.roles().contains(&right)
     }
 
     /// Whether the caller may also pull from another repository: what a mount asks.
@@ -231,13 +260,14 @@ pub fn token(world: &World, registry: &Registry, shown: &Shown, asked: &[Scope],
         Shown::Nothing => return Err(Error::no_rights(correlation)),
     };
     let access = holder.grant(asked);
+    let roles = &holder.roles()[..];
     let bearer = match &holder {
-        Holder::Rights(claims) => Bearer { subject: &claims.subject, app_id: claims.app_id.as_deref(), expires: None },
+        Holder::Rights(claims) => Bearer { subject: &claims.subject, app_id: claims.app_id.as_deref(), expires: None, roles },
         Holder::Token(claims) => {
-            Bearer { subject: &claims.subject, app_id: claims.app_id.as_deref(), expires: Some(claims.expires) }
+            Bearer { subject: &claims.subject, app_id: claims.app_id.as_deref(), expires: Some(claims.expires), roles }
         }
-        Holder::User(user) => Bearer { subject: &user.name, app_id: None, expires: None },
-        Holder::Anyone => Bearer { subject: ANONYMOUS, app_id: None, expires: None },
+        Holder::User(user) => Bearer { subject: &user.name, app_id: None, expires: None, roles },
+        Holder::Anyone => Bearer { subject: ANONYMOUS, app_id: None, expires: None, roles },
     };
     Ok(tokens::issue_access(world, registry, bearer, &access))
 }

@@ -1,8 +1,8 @@
 //! Blobs: served whole or in part, and deleted.
 //! Source: OCI Distribution Specification 1.1 "Pulling blobs", "Deleting blobs"; RFC 9110 §14 (ranges).
 //!
-//! Azure answers GET with a 307 to its storage; here the registry serves the bytes itself, with 200 or 206. This difference is
-//! deliberate: clients follow either, and no second host is needed.
+//! Azure answers GET with a 307 to its storage; here the registry serves the bytes itself, with 200 or 206, unless the world's setting
+//! `blobRedirects` is on. This difference is deliberate: clients follow either, and no second host is needed.
 
 use std::io;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::auth::Granted;
 use super::digest::Digest;
 use super::error::Error;
 use super::spool::SpoolFile;
-use super::store::{Blob, Kept, Repository};
+use super::store::{Blob, Kept, Registry, Repository};
 
 /// As much of a file is read at once.
 const PIECE: u64 = 256 * 1024;
@@ -132,6 +132,12 @@ pub fn read(granted: &Granted, repository: &str, digest: &str) -> Result<(Digest
     }
     let blob = held.blobs.get(&parsed).cloned().ok_or_else(unknown)?;
     Ok((parsed, Readable { blob }))
+}
+
+/// Finds a blob of a registry, whichever of its repositories holds it, and since when that repository exists.
+pub(super) fn stored(registry: &Registry, digest: &Digest) -> Option<(Readable, jiff::Timestamp)> {
+    let repositories = registry.repositories.read();
+    repositories.values().find_map(|held| Some((Readable { blob: held.blobs.get(digest)?.clone() }, held.created)))
 }
 
 /// Takes a blob out of a repository.

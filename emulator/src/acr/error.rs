@@ -120,6 +120,35 @@ impl Error {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "REGISTRY_DISALLOWED_OPERATION", DISALLOWED, Some(json!({})))
     }
 
+    /// A manifest that nobody has found good yet, asked for by its digest. The status is inferred.
+    pub fn quarantined() -> Self {
+        let message = "The image is quarantined.";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "IMAGE_QUARANTINED", message, Some(json!({})))
+    }
+
+    /// A push of what was deleted softly; the code is documented, status and words are inferred.
+    pub fn soft_deleted(digest: &str) -> Self {
+        Self::manifest_invalid(format!("manifest {digest} is soft-deleted; restore it before it is pushed again"))
+    }
+
+    /// A restore of what refers to a manifest that is still deleted (inferred).
+    pub fn subject_deleted(subject: &str) -> Self {
+        let detail = format!("its subject {subject} is soft-deleted; restore it first");
+        Self::new(StatusCode::CONFLICT, "MANIFEST_INVALID", "manifest invalid", Some(Value::String(detail)))
+    }
+
+    /// A restore of a tag that names another manifest by now (inferred).
+    pub fn tag_taken(tag: &str, digest: &str) -> Self {
+        let message = format!("the tag {tag} exists and names {digest}; restore with force to overwrite it");
+        Self::new(StatusCode::CONFLICT, "TAG_ALREADY_EXISTS", message, None)
+    }
+
+    /// More calls than are allowed; `seconds` is how long to wait.
+    pub fn too_many_requests(seconds: i64) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", "too many requests", None)
+            .with_header("retry-after", &seconds.to_string())
+    }
+
     /// An operation that the specification knows and this registry does not offer.
     pub fn unsupported(message: impl Into<String>) -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", message, None)

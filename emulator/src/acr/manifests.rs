@@ -12,6 +12,7 @@ use super::document::{Document, OCI_ARTIFACT, OCI_INDEX, OCI_MANIFEST};
 use super::error::Error;
 use super::route::{is_digest, is_tag};
 use super::store::Repository;
+use super::{deleted, quarantine, retention};
 use crate::world::World;
 
 /// Types of which a client must know that they exist: the type, one, many, as the refusal words them.
@@ -43,6 +44,9 @@ pub fn read(granted: &Granted, repository: &str, reference: &str, accept: &[&str
     let Some((held, manifest)) = found else { return Err(unknown) };
     if !held.attributes.read || !manifest.attributes.read {
         return Err(Error::disallowed());
+    }
+    if quarantine::holds_back(granted, manifest) {
+        return Err(if is_digest(reference) { Error::quarantined() } else { unknown });
     }
     let document = manifest.document.clone();
     let names = |it: &&str| *it == "*/*" || it.eq_ignore_ascii_case(&document.media_type);
@@ -96,6 +100,10 @@ pub fn put(
     if locked_tag || !held.attributes.write {
         return Err(Error::disallowed());
     }
+    if granted.registry().trash.holds(repository, &document.digest) {
+        return Err(Error::soft_deleted(document.digest.as_str()));
+    }
+    let before: Vec<Digest> = tags.iter().filter_map(|tag| Some(held.tags.get(*tag)?.digest.clone())).collect();
     held.put_manifest(document.clone(), tags.first().copied(), now);
     for tag in tags.iter().skip(1) {
         held.put_manifest(document.clone(), Some(tag), now);
@@ -104,6 +112,10 @@ pub fn put(
     if let Some(kept) = held.manifests.get_mut(&document.digest).filter(|kept| kept.document.media_type != document.media_type) {
         kept.document = document.clone();
     }
+    let touched: Vec<&Digest> = before.iter().chain([&document.digest]).collect();
+    retention::note(granted.registry(), held, &touched, now);
+    drop(repositories);
+    retention::begin(world, granted.registry());
     Ok(document)
 }
 
@@ -149,6 +161,8 @@ pub fn delete(world: &World, granted: &Granted, repository: &str, reference: &st
         return Err(Error::disallowed());
     }
     let document = manifest.document.clone();
-    held.remove_manifest(&digest, world.clock.now());
+    deleted::remove_manifest(granted.registry(), repository, held, &digest, world.clock.now());
+    drop(repositories);
+    retention::begin(world, granted.registry());
     Ok(document)
 }

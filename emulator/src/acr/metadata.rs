@@ -13,10 +13,11 @@ use super::document::{Document, Parts};
 use super::error::Error;
 use super::page::{Listed, Page};
 use super::store::{Attributes, Manifest, Repository, Tag};
+use super::{deleted, quarantine, retention};
 use crate::world::World;
 
 /// RFC 3339 with `Z`, up to seven decimals, without trailing zeros.
-fn time(at: Timestamp) -> String {
+pub(super) fn time(at: Timestamp) -> String {
     let decimals = format!("{:07}", at.subsec_nanosecond() / 100);
     let seconds = at.strftime("%Y-%m-%dT%H:%M:%S");
     match decimals.trim_end_matches('0') {
@@ -41,9 +42,6 @@ impl Attributes {
                 "writeEnabled" => &mut changed.write,
                 "readEnabled" => &mut changed.read,
                 "listEnabled" => &mut changed.list,
-                "quarantineState" | "quarantineDetails" => {
-                    return Err(Error::bad_request(format!("azlet does not implement quarantine: {key} cannot be changed")));
-                }
                 _ => continue,
             };
             *flag = value.as_bool().ok_or_else(|| Error::bad_request(format!("invalid format: {key} must be true or false")))?;
@@ -87,18 +85,26 @@ pub fn repository(granted: &Granted, name: &str, patch: Option<&[u8]>) -> Result
 }
 
 /// Deletes a repository with all that it holds, and returns its manifests.
-pub fn delete_repository(granted: &Granted, name: &str) -> Result<(Value, Vec<Arc<Document>>), Error> {
+pub fn delete_repository(world: &World, granted: &Granted, name: &str) -> Result<(Value, Vec<Arc<Document>>), Error> {
     let mut repositories = granted.registry().repositories.write();
-    let held = repositories.get(name).filter(|held| !held.manifests.is_empty()).ok_or_else(|| Error::name_unknown(name))?;
-    if !held.attributes.delete || !held.attributes.write {
+    let held = repositories.get_mut(name).filter(|held| !held.manifests.is_empty());
+    let held = held.ok_or_else(|| Error::name_unknown(name))?;
+    // That one locked image keeps the whole repository is inferred.
+    let children = held.manifests.values().map(|it| it.attributes).chain(held.tags.values().map(|it| it.attributes));
+    if children.chain([held.attributes]).any(|it| !it.delete || !it.write) {
         return Err(Error::disallowed());
     }
     let manifests: Vec<&str> = held.manifests.keys().map(Digest::as_str).collect();
     let tags: Vec<&String> = held.tags.keys().collect();
     let tags = if tags.is_empty() { Value::Null } else { json!(tags) };
     let answer = json!({ "manifestsDeleted": manifests, "tagsDeleted": tags });
-    let documents = held.manifests.values().map(|manifest| manifest.document.clone()).collect();
+    let documents: Vec<Arc<Document>> = held.manifests.values().map(|manifest| manifest.document.clone()).collect();
+    for document in &documents {
+        deleted::remove_manifest(granted.registry(), name, held, &document.digest, world.clock.now());
+    }
     repositories.remove(name);
+    drop(repositories);
+    retention::begin(world, granted.registry());
     Ok((answer, documents))
 }
 
@@ -163,6 +169,10 @@ pub fn delete_tag(world: &World, granted: &Granted, name: &str, tag: &str) -> Re
     }
     let removed = held.tags.remove(tag).ok_or_else(Error::tag_unknown)?;
     held.updated = world.clock.now();
+    deleted::removed_tag(granted.registry(), name, held, (tag, &removed), held.updated);
+    retention::note(granted.registry(), held, &[&removed.digest], held.updated);
+    drop(repositories);
+    retention::begin(world, granted.registry());
     Ok(removed.digest)
 }
 
@@ -188,18 +198,28 @@ pub fn manifests(granted: &Granted, name: &str, page: &Page, path: &str) -> Resu
     Ok((json!({ "registry": granted.registry().login_server, "imageName": name, "manifests": items }), link))
 }
 
+/// A manifest that has just been found good, and its tags.
+pub type Freed = (Arc<Document>, Vec<String>);
+
 /// A manifest's record; with a patch, changed by it first.
-pub fn manifest(granted: &Granted, name: &str, digest: &str, patch: Option<&[u8]>) -> Result<Value, Error> {
+/// The second value is the manifest if the change takes it out of quarantine, with its tags.
+pub fn manifest(granted: &Granted, name: &str, digest: &str, patch: Option<&[u8]>) -> Result<(Value, Option<Freed>), Error> {
     let patch = patch.map(read_patch).transpose()?;
+    let mut passed = false;
     let digest = Digest::parse(digest).ok_or_else(Error::manifest_unknown)?;
     let mut repositories = granted.registry().repositories.write();
     let held = repositories.get_mut(name).ok_or_else(Error::manifest_unknown)?;
     if let Some(patch) = patch {
-        held.manifests.get_mut(&digest).ok_or_else(Error::manifest_unknown)?.attributes.change(&patch)?;
+        let manifest = held.manifests.get_mut(&digest).ok_or_else(Error::manifest_unknown)?;
+        let quarantine = quarantine::changed(granted, name, &manifest.quarantine, &patch)?;
+        manifest.attributes.change(&patch)?;
+        passed = quarantine.is_passed() && !manifest.quarantine.is_passed();
+        manifest.quarantine = quarantine;
     }
     let found = held.manifests.get(&digest).ok_or_else(Error::manifest_unknown)?;
     let item = manifest_item(held, found, true);
-    Ok(json!({ "registry": granted.registry().login_server, "imageName": name, "manifest": item }))
+    let freed = passed.then(|| (found.document.clone(), held.tags_of(&digest).map(str::to_owned).collect()));
+    Ok((json!({ "registry": granted.registry().login_server, "imageName": name, "manifest": item }), freed))
 }
 
 /// A manifest as it is shown. Keys that do not apply are left out; `references` are shown for a single manifest only.
@@ -222,7 +242,7 @@ fn manifest_item(held: &Repository, manifest: &Manifest, single: bool) -> Value 
     if !tags.is_empty() {
         item.insert("tags".into(), json!(tags));
     }
-    item.insert("changeableAttributes".into(), manifest.attributes.to_json());
+    item.insert("changeableAttributes".into(), manifest.quarantine.shown(manifest.attributes.to_json()));
     if single && let Parts::Index(children) = &document.parts {
         let reference = |child: &super::document::Child| json!({ "digest": child.digest.as_str(), "architecture": child.architecture, "os": child.os });
         item.insert("references".into(), children.iter().map(reference).collect());

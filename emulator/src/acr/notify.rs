@@ -20,6 +20,7 @@ use super::wire::Call;
 use crate::kernel::ids::HEX;
 use crate::world::World;
 
+const QUARANTINE: &str = "quarantine";
 /// As many events are kept for `listEvents`.
 const KEPT: usize = 100;
 /// A receiver is given this long.
@@ -178,7 +179,7 @@ async fn post(url: Url, headers: &Map<String, Value>, text: String) -> Result<Va
     }))
 }
 
-/// A time with as many decimals as the service writes: seven for a ping, nine for the rest.
+/// A time with as many decimals as the service writes: seven for a ping and for quarantine, nine for the rest.
 fn timestamp(now: Timestamp, decimals: usize) -> String {
     let nanoseconds = format!("{:09}", now.subsec_nanosecond());
     format!("{}.{}Z", now.strftime("%Y-%m-%dT%H:%M:%S"), &nanoseconds[..decimals])
@@ -204,7 +205,7 @@ fn raise(world: &World, registry: &Registry, action: &str, (repository, tag): (&
     for hook in hooks.iter().filter(|hook| hook.wants(action, repository, tag)) {
         let event = json!({
             "id": world.ids.uuid(),
-            "timestamp": timestamp(world.clock.now(), 9),
+            "timestamp": timestamp(world.clock.now(), if action == QUARANTINE { 7 } else { 9 }),
             "action": action,
             "target": target,
             "request": by,
@@ -228,11 +229,37 @@ fn pushed_target(document: &Document, repository: &str, tag: Option<&str>) -> Va
     target
 }
 
-/// A manifest has been put.
+/// A manifest has been put: whoever scans images is told at once, everyone else too unless it is in quarantine.
 pub fn pushed(call: &Call, repository: &str, tag: Option<&str>, document: &Document) {
     if call.registry.webhooks.read().is_empty() {
         return;
     }
+    let mut target = pushed_target(document, repository, tag);
+    if let Some(target) = target.as_object_mut() {
+        target.shift_remove("mediaType");
+    }
+    let by = json!({ "id": call.correlation, "host": call.registry.login_server, "method": "PUT" });
+    raise(&call.world, &call.registry, QUARANTINE, (repository, tag), &target, &by);
+    if !call.registry.settings.read().quarantine {
+        raise_push(call, repository, tag, document);
+    }
+}
+
+/// A manifest has been found good: if its push was held back, it is told now, once for each tag. That the request is told as the
+/// push's would be is inferred.
+pub fn freed(call: &Call, repository: &str, tags: &[String], document: &Document) {
+    if call.registry.webhooks.read().is_empty() || !call.registry.settings.read().quarantine {
+        return;
+    }
+    if tags.is_empty() {
+        raise_push(call, repository, None, document);
+    }
+    for tag in tags {
+        raise_push(call, repository, Some(tag), document);
+    }
+}
+
+fn raise_push(call: &Call, repository: &str, tag: Option<&str>, document: &Document) {
     let target = pushed_target(document, repository, tag);
     raise(&call.world, &call.registry, "push", (repository, tag), &target, &request(call, "PUT"));
 }

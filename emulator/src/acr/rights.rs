@@ -41,6 +41,17 @@ const ABAC_ACTIONS: [(Right, &[&str]); 6] = [
     (Right::CatalogList, &["Microsoft.ContainerRegistry/registries/catalog/read"]),
 ];
 
+/// What each right about quarantine takes, in both modes, and what comes with it under registry permissions: its page shows readers pull, and writers change
+/// attributes, with nothing but these roles (inferred).
+const QUARANTINE_ACTIONS: [(Right, &str, &[Right]); 2] = [
+    (
+        Right::QuarantineRead,
+        "Microsoft.ContainerRegistry/registries/quarantinedArtifacts/read",
+        &[Right::Read, Right::MetadataRead],
+    ),
+    (Right::QuarantineWrite, "Microsoft.ContainerRegistry/registries/quarantinedArtifacts/write", &[Right::MetadataWrite]),
+];
+
 /// The rights of a caller, as they are at one moment.
 #[derive(Clone, Debug)]
 pub struct Rights {
@@ -68,6 +79,13 @@ impl Rights {
                 rights.everywhere.push(*right);
             } else {
                 rights.somewhere.extend(found.into_iter().flatten().map(|condition| (*right, condition)));
+            }
+        }
+        for (right, action, along) in QUARANTINE_ACTIONS {
+            // These roles take no conditions.
+            if world.access.conditions(caller, Plane::Data, action, &registry.id).iter().any(Option::is_none) {
+                rights.everywhere.push(right);
+                rights.everywhere.extend(along.iter().filter(|_| plane == Plane::Management));
             }
         }
         rights
@@ -120,7 +138,8 @@ impl Rights {
 
     /// As a refresh token carries them, in its `permissions`.
     pub fn to_claim(&self) -> Json {
-        let all = Right::ALL.into_iter().chain([Right::CatalogList]).filter(|right| self.contains(right));
+        let all =
+            Right::ALL.into_iter().chain(Right::QUARANTINE).chain([Right::CatalogList]).filter(|right| self.contains(right));
         let mut claim = json!({ "Actions": all.map(Right::as_str).collect::<Vec<_>>(), "NotActions": null });
         if !self.somewhere.is_empty() {
             let conditions = self.somewhere.iter();

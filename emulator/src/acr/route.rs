@@ -35,8 +35,14 @@ pub enum Route {
     MetadataManifests(String),
     /// `/acr/v1/{name}/_manifests/{digest}`.
     MetadataManifest(String, String),
-    /// `/acr/v1/_deleted/…`.
-    MetadataDeleted,
+    /// `/acr/v1/_deleted/_catalog`.
+    DeletedCatalog,
+    /// `/acr/v1/_deleted/{name}/_manifests`.
+    DeletedManifests(String),
+    /// `/acr/v1/_deleted/{name}/_tags`.
+    DeletedTags(String),
+    /// `/acr/v1/_deleted/{name}/_manifests/{digest}`.
+    DeletedManifest(String, String),
     /// `/oauth2/exchange`.
     Exchange,
     /// `/oauth2/token`.
@@ -102,8 +108,14 @@ impl Route {
         if rest == "_catalog" {
             return Some(Self::MetadataCatalog);
         }
-        if rest.starts_with("_deleted/") {
-            return Some(Self::MetadataDeleted);
+        if let Some(rest) = rest.strip_prefix("_deleted/") {
+            return match Self::metadata(rest)? {
+                Self::MetadataCatalog => Some(Self::DeletedCatalog),
+                Self::MetadataManifests(name) => Some(Self::DeletedManifests(name)),
+                Self::MetadataTags(name) => Some(Self::DeletedTags(name)),
+                Self::MetadataManifest(name, digest) => Some(Self::DeletedManifest(name, digest)),
+                _ => None,
+            };
         }
         let named = |name: &str| is_repository(name).then(|| name.to_owned());
         if let Some(name) = rest.strip_suffix("/_tags") {
@@ -198,6 +210,9 @@ mod tests {
             ("/acr/v1/_catalog", Route::MetadataCatalog),
             ("/acr/v1/a/b", Route::MetadataRepository("a/b".into())),
             ("/acr/v1/a/b/_tags/v1", Route::MetadataTag("a/b".into(), "v1".into())),
+            ("/acr/v1/_deleted/_catalog", Route::DeletedCatalog),
+            ("/acr/v1/_deleted/a/b/_tags", Route::DeletedTags("a/b".into())),
+            ("/acr/v1/_deleted/a/_manifests", Route::DeletedManifests("a".into())),
             ("/oauth2/token", Route::Token),
         ] {
             assert_eq!(Route::parse(path), Ok(route), "{path}");
@@ -214,6 +229,9 @@ mod tests {
             "/v2/a//b/manifests/v1",
             "/v2/x",
             "/oauth2/other",
+            "/acr/v1/_deleted/a",
+            "/acr/v1/_deleted/_deleted/_catalog",
+            "/acr/v1/_deleted/a/_tags/v1",
         ] {
             assert_eq!(Route::parse(path), Err(NoRoute::Unmatched), "{path}");
         }

@@ -23,6 +23,10 @@ pub enum Right {
     DeletedRead,
     /// Restore it.
     DeletedRestore,
+    /// Pull what is in quarantine.
+    QuarantineRead,
+    /// Take it out.
+    QuarantineWrite,
     /// See the names of all repositories; not a permission of its own in a token.
     CatalogList,
 }
@@ -31,6 +35,9 @@ impl Right {
     /// Every right that a refresh token can name, in the order in which Azure writes them.
     pub const ALL: [Self; 7] =
         [Self::Read, Self::Write, Self::Delete, Self::MetadataRead, Self::MetadataWrite, Self::DeletedRead, Self::DeletedRestore];
+
+    /// Those that a token names as roles, since no action of a scope asks for them (inferred).
+    pub const QUARANTINE: [Self; 2] = [Self::QuarantineRead, Self::QuarantineWrite];
 
     /// The name in a refresh token.
     pub fn as_str(self) -> &'static str {
@@ -42,13 +49,15 @@ impl Right {
             Self::MetadataWrite => "metadata/write",
             Self::DeletedRead => "deleted/read",
             Self::DeletedRestore => "deleted/restore/action",
+            Self::QuarantineRead => "quarantine/read",
+            Self::QuarantineWrite => "quarantine/write",
             Self::CatalogList => "catalog/read",
         }
     }
 
     /// The right that a refresh token names.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().chain([Self::CatalogList]).find(|right| right.as_str() == text)
+        Self::ALL.into_iter().chain(Self::QUARANTINE).chain([Self::CatalogList]).find(|right| right.as_str() == text)
     }
 
     /// The right that an action of a repository scope asks for.
@@ -90,6 +99,11 @@ impl Scope {
     /// The list of repositories.
     pub fn catalog() -> Self {
         Self::new("registry", "catalog", &["*"])
+    }
+
+    /// The list of repositories that were deleted.
+    pub fn deleted_catalog() -> Self {
+        Self::new("registry", "deleted_catalog", &["*"])
     }
 
     fn new(kind: &str, name: &str, actions: &[&str]) -> Self {
@@ -190,6 +204,8 @@ pub struct AccessClaims {
     pub expires: Timestamp,
     /// What it grants.
     pub access: Vec<Scope>,
+    /// What it grants on the whole registry besides.
+    pub roles: Vec<Right>,
 }
 
 #[cfg(test)]

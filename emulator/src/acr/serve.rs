@@ -13,7 +13,7 @@ use axum::response::Response;
 use percent_encoding::percent_decode_str;
 
 use super::auth::{self, Granted};
-use super::blobs::{self, Part};
+use super::blobs;
 use super::cache::Origin;
 use super::document::OCI_INDEX;
 use super::error::Error;
@@ -22,9 +22,13 @@ use super::received::{self, Fault, Received};
 use super::referrers::Wanted;
 use super::route::{NoRoute, Route};
 use super::scope::Scope;
+use super::throttle::{self, Kind};
 use super::uploads::{Named, Progress};
 use super::wire::{self, Answer, Call};
-use super::{audit, cache, catalog, lent, manifests, metadata, notify, referrers, route, sign_in, tags, uploads, upstream};
+use super::{
+    audit, cache, catalog, deleted, lent, manifests, metadata, notify, referrers, route, sign_in, storage, tags, uploads,
+    upstream,
+};
 use crate::front::conn::Conn;
 use crate::world::World;
 
@@ -45,6 +49,10 @@ pub async fn serve(Extension(world): Extension<Arc<World>>, Extension(conn): Ext
 
 async fn answer(world: Arc<World>, conn: Conn, parts: Parts, body: Body) -> Response {
     let host = conn.host();
+    let stored = host.ends_with(".data.azurecr.io") && storage::is_for(parts.uri.path());
+    if stored || storage::serves(&world, host) {
+        return from_storage(&world, &parts);
+    }
     if let Some(profile) = upstream::sign_in::of(host, parts.uri.path()) {
         let form = wire::small_body(body, LARGEST_PATCH).await.unwrap_or_default();
         let query = parts.uri.query().unwrap_or_default().as_bytes();
@@ -95,7 +103,24 @@ async fn answer(world: Arc<World>, conn: Conn, parts: Parts, body: Body) -> Resp
     response
 }
 
+fn from_storage(world: &World, parts: &axum::http::request::Parts) -> Response {
+    let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let asked = storage::Asked {
+        method: &parts.method,
+        raw_path: parts.uri.path(),
+        query: &wire::pairs(parts.uri.query().unwrap_or_default().as_bytes()),
+        authorization: header("authorization"),
+        range: header("x-ms-range").or_else(|| header("range")),
+    };
+    storage::serve(world, &asked)
+}
+
 async fn routed(call: &Call, route: &Route, body: Body) -> Response {
+    if let Route::Exchange | Route::Token = route
+        && let Err(error) = throttle::spend(&call.world, &call.registry, Kind::SignIn, "")
+    {
+        return stamped(call, Answer::from(error), true);
+    }
     match route {
         Route::Exchange | Route::Token if call.registry.public => unmatched(call),
         Route::Exchange if call.method == Method::POST => sign_in::exchange(call, body).await,
@@ -146,7 +171,15 @@ async fn resource(call: &Call, route: &Route, body: Body) -> Response {
         Ok(granted) => granted,
         Err(error) => return stamped(call, Answer::from(error), true),
     };
-    let answer = handle(call, route, &granted, body).await.unwrap_or_else(Answer::from);
+    let kind = Kind::of(route, &call.method);
+    let answer = match throttle::spend(&call.world, &call.registry, kind, granted.caller()) {
+        Ok(left) => {
+            let answer = handle(call, route, &granted, body).await.unwrap_or_else(Answer::from);
+            let left = (kind == Kind::Delete).then(|| format!("{left}.000000"));
+            answer.with_some(wire::CALLS_LEFT, left.as_deref())
+        }
+        Err(error) => Answer::from(error),
+    };
     let mut response = stamped(call, answer, true);
     if names_operation(route, &call.method) {
         wire::stamp_operation(response.headers_mut(), call);
@@ -162,7 +195,9 @@ fn needs(route: &Route, method: &Method) -> Vec<Scope> {
     match route {
         Route::Base | Route::Exchange | Route::Token => Vec::new(),
         Route::Catalog | Route::MetadataCatalog => vec![Scope::catalog()],
-        Route::MetadataDeleted => Vec::new(),
+        Route::DeletedCatalog => vec![Scope::deleted_catalog()],
+        Route::DeletedManifest(name, _) if changes => of(name, &["deleted_read", "deleted_restore"]),
+        Route::DeletedManifests(name) | Route::DeletedTags(name) | Route::DeletedManifest(name, _) => of(name, &["deleted_read"]),
         Route::Manifest(name, _) | Route::Referrers(name, _) | Route::Blob(name, _) if deletes => of(name, &["delete"]),
         Route::Manifest(name, _) | Route::Referrers(name, _) | Route::Blob(name, _) if changes => of(name, &["pull", "push"]),
         Route::Manifest(name, _) | Route::Referrers(name, _) | Route::Blob(name, _) => of(name, &["pull"]),
@@ -241,7 +276,8 @@ async fn handle_metadata(call: &Call, route: &Route, granted: &Granted, body: Bo
     let path = &call.raw_path;
     let ok = |value| Answer::json(StatusCode::OK, &value);
     let patch = match (call.method.as_str(), route) {
-        ("PATCH", Route::MetadataRepository(_) | Route::MetadataTag(..) | Route::MetadataManifest(..)) => Some(
+        ("PATCH", Route::MetadataRepository(_) | Route::MetadataTag(..) | Route::MetadataManifest(..))
+        | ("POST", Route::DeletedManifest(..)) => Some(
             wire::small_body(body, LARGEST_PATCH)
                 .await
                 .ok_or_else(|| Error::bad_request("the body is too large, or broke off"))?,
@@ -253,7 +289,7 @@ async fn handle_metadata(call: &Call, route: &Route, granted: &Granted, body: Bo
             metadata::repository(granted, name, patch.as_deref()).map(ok)
         }
         ("DELETE", Route::MetadataRepository(name)) => {
-            let (value, documents) = metadata::delete_repository(granted, name)?;
+            let (value, documents) = metadata::delete_repository(world, granted, name)?;
             for document in documents {
                 notify::deleted(call, name, &document.media_type, document.digest.as_str());
             }
@@ -267,12 +303,16 @@ async fn handle_metadata(call: &Call, route: &Route, granted: &Granted, body: Bo
             .map(|digest| Answer::empty(StatusCode::ACCEPTED).with("x-ms-int-docker-content-digest", digest.as_str())),
         ("GET" | "HEAD", Route::MetadataManifests(name)) => metadata::manifests(granted, name, &page(call)?, path).map(listed),
         ("GET" | "HEAD" | "PATCH", Route::MetadataManifest(name, digest)) => {
-            metadata::manifest(granted, name, digest, patch.as_deref()).map(ok)
+            let (value, freed) = metadata::manifest(granted, name, digest, patch.as_deref())?;
+            if let Some((document, tags)) = freed {
+                notify::freed(call, name, &tags, &document);
+            }
+            Ok(ok(value))
         }
-        (_, Route::MetadataDeleted) => {
-            // 405, since the command line tries again three times after a 400.
-            Err(Error::unsupported("azlet does not implement soft delete: nothing deleted can be listed or restored"))
-        }
+        ("GET" | "HEAD", Route::DeletedCatalog) => Ok(ok(deleted::catalog(granted))),
+        ("GET" | "HEAD", Route::DeletedManifests(name)) => deleted::manifests(granted, name).map(ok),
+        ("GET" | "HEAD", Route::DeletedTags(name)) => deleted::tags(granted, name).map(ok),
+        ("POST", Route::DeletedManifest(name, digest)) => restore(call, granted, name, digest, patch.as_deref()).map(ok),
         (
             _,
             Route::MetadataCatalog
@@ -280,10 +320,27 @@ async fn handle_metadata(call: &Call, route: &Route, granted: &Granted, body: Bo
             | Route::MetadataTags(_)
             | Route::MetadataTag(..)
             | Route::MetadataManifests(_)
-            | Route::MetadataManifest(..),
+            | Route::MetadataManifest(..)
+            | Route::DeletedCatalog
+            | Route::DeletedManifests(_)
+            | Route::DeletedTags(_)
+            | Route::DeletedManifest(..),
         ) => Err(Error::operation_unknown()),
         _ => Ok(not_allowed(methods_of(route))),
     }
+}
+
+/// Restores what the path names under the tag that the body names, if it names one.
+fn restore(call: &Call, granted: &Granted, name: &str, digest: &str, body: Option<&[u8]>) -> Result<serde_json::Value, Error> {
+    let invalid = || Error::bad_request("invalid format: the body must be a JSON object with the tag to restore");
+    let body: serde_json::Value = serde_json::from_slice(body.unwrap_or_default()).map_err(|_| invalid())?;
+    let tag = match body.as_object().ok_or_else(invalid)?.get("tag") {
+        None | Some(serde_json::Value::Null) => None,
+        Some(tag) => Some(tag.as_str().ok_or_else(invalid)?),
+    };
+    // Azure's command line writes it as Python does.
+    let force = call.parameter("force").is_some_and(|it| it.eq_ignore_ascii_case("true"));
+    deleted::restore(&call.world, granted, name, digest, tag, force)
 }
 
 /// The verbs of a resource of `/v2`, for the `Allow` header.
@@ -352,24 +409,20 @@ pub(super) fn get_referrers(call: &Call, granted: &Granted, name: &str, digest: 
     Ok(answer.with_some("oci-filters-applied", wanted.artifact_type.map(|_| "artifactType")))
 }
 
-/// HEAD ignores a range, and shows neither the entity tag nor that there are parts, as recorded.
+/// HEAD ignores a range, and shows neither the entity tag nor that there are parts, as recorded; nor is it ever redirected.
 pub(super) fn get_blob(call: &Call, granted: &Granted, name: &str, digest: &str) -> Result<Answer, Error> {
     let (digest, blob) = blobs::read(granted, name, digest)?;
     let etag = format!("\"{digest}\"");
     let gets = call.method == Method::GET;
+    if gets && call.world.settings.values().blob_redirects && !call.registry.public {
+        return Ok(storage::redirect(&call.world, &call.registry, &digest));
+    }
     if gets && call.knows(&etag) {
         return Ok(Answer::empty(StatusCode::NOT_MODIFIED).with("docker-content-digest", digest.as_str()).with("etag", &etag));
     }
-    let range = call.range(&etag).filter(|_| gets);
-    let size = blob.size();
-    let (status, first, last) = match blobs::part(range, size) {
-        Part::Whole => (StatusCode::OK, 0, size.saturating_sub(1)),
-        Part::Range(first, last) => (StatusCode::PARTIAL_CONTENT, first, last),
-        Part::Unsatisfiable => return Err(Error::range_not_satisfiable(size)),
-    };
-    let content_range = (status == StatusCode::PARTIAL_CONTENT).then(|| format!("bytes {first}-{last}/{size}"));
-    let length = size.min(last - first + 1);
-    Ok(Answer::streamed(status, "application/octet-stream", blob.body(first, last), length)
+    let part = blobs::part(call.range(&etag).filter(|_| gets), blob.size());
+    let (answer, content_range) = wire::part(&blob, part).ok_or_else(|| Error::range_not_satisfiable(blob.size()))?;
+    Ok(answer
         .with("docker-content-digest", digest.as_str())
         .with_some("etag", gets.then_some(etag.as_str()))
         .with_some("accept-ranges", gets.then_some("bytes"))

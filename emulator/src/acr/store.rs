@@ -15,12 +15,16 @@ use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
 
+use super::deleted::Trash;
 use super::digest::Digest;
 use super::document::Document;
 use super::notify::Webhook;
+use super::quarantine::Quarantine;
 use super::received::Content;
+use super::retention::Scheduled;
 use super::scope::AccessClaims;
 use super::spool::{Spool, SpoolFile};
+use super::throttle::Buckets;
 use super::token_users::TokenUser;
 use crate::kernel::resource_id::ResourceId;
 
@@ -69,6 +73,14 @@ pub struct Settings {
     pub regions: Vec<String>,
     /// Whether its SKU is Premium, which may be called twice as often.
     pub premium: bool,
+    /// Whether what is deleted can be restored for a while.
+    pub soft_delete: bool,
+    /// For how many days; it counts too for what was deleted before soft delete was switched off.
+    pub soft_delete_days: i64,
+    /// After how many days a manifest without a tag is deleted, if at all.
+    pub untagged_days: Option<i64>,
+    /// Whether nobody may pull what has not been found good.
+    pub quarantine: bool,
 }
 
 /// IPv4 addresses that begin alike.
@@ -122,6 +134,10 @@ impl Default for Settings {
             regional_endpoints: false,
             regions: Vec::new(),
             premium: false,
+            soft_delete: false,
+            soft_delete_days: 7,
+            untagged_days: None,
+            quarantine: false,
         }
     }
 }
@@ -153,6 +169,12 @@ pub struct Registry {
     pub(super) repositories: RwLock<BTreeMap<String, Repository>>,
     pub(super) uploads: Mutex<Uploads>,
     pub(super) pool: Arc<BlobPool>,
+    /// What was deleted and can be restored. Locked after `repositories`, never before.
+    pub(super) trash: Trash,
+    /// Whether it is to be cleared out.
+    pub(super) clearing: Scheduled,
+    /// What its callers may still do in this minute.
+    pub(super) buckets: Buckets,
 }
 
 /// A rule by which repositories are filled from a registry outside of Azure when they are pulled.
@@ -177,6 +199,8 @@ pub(super) struct Repository {
     pub blobs: BTreeMap<Digest, Arc<Blob>>,
     /// For a digest, the manifests that name it as their subject; the digest itself may be absent.
     pub referrers: BTreeMap<Digest, BTreeSet<Digest>>,
+    /// Since when a manifest has no tag, for those that lost theirs, or came without, under a retention policy.
+    pub untagged: BTreeMap<Digest, Timestamp>,
 }
 
 /// A manifest in a repository.
@@ -186,6 +210,7 @@ pub(super) struct Manifest {
     pub created: Timestamp,
     pub updated: Timestamp,
     pub attributes: Attributes,
+    pub quarantine: Quarantine,
 }
 
 /// A tag in a repository.
@@ -368,6 +393,16 @@ impl Store {
         self.registries.iter().any(|entry| entry.name.eq_ignore_ascii_case(name))
     }
 
+    /// The first registry for which something holds.
+    pub(super) fn find(&self, holds: impl Fn(&Registry) -> bool) -> Option<Arc<Registry>> {
+        self.registries.iter().find(|entry| holds(entry.value())).map(|entry| entry.value().clone())
+    }
+
+    /// Whether something holds for any registry.
+    pub(super) fn any(&self, holds: impl Fn(&Registry) -> bool) -> bool {
+        self.registries.iter().any(|entry| holds(entry.value()))
+    }
+
     /// Takes a registry away with all that it holds.
     pub fn remove(&self, login_server: &str) {
         if let Some((_, registry)) = self.registries.remove(&login_server.to_ascii_lowercase()) {
@@ -391,6 +426,7 @@ impl Store {
         *new.uploads.get_mut() = std::mem::take(&mut *old.uploads.lock());
         *new.token_users.get_mut() = std::mem::take(&mut *old.token_users.write());
         *new.webhooks.get_mut() = std::mem::take(&mut *old.webhooks.write());
+        new.trash = old.trash.taken();
         *new.cache_rules.get_mut() = std::mem::take(&mut *old.cache_rules.write());
         self.login_servers.remove(from.key());
         self.login_servers.insert(to.key().to_owned(), new.login_server.clone());
@@ -415,10 +451,18 @@ impl Registry {
             repositories: RwLock::default(),
             uploads: Mutex::default(),
             pool,
+            trash: Trash::default(),
+            clearing: Scheduled::default(),
+            buckets: Buckets::default(),
         }
     }
 
-    /// What the registry's content takes, each blob and manifest counted once.
+    /// Whether a repository holds something.
+    pub(super) fn knows(&self, repository: &str) -> bool {
+        self.repositories.read().get(repository).is_some_and(|held| !held.manifests.is_empty())
+    }
+
+    /// What the registry's content takes, each blob and manifest counted once; what can be restored counts too (documented).
     pub fn size_in_bytes(&self) -> u64 {
         let repositories = self.repositories.read();
         let blobs =
@@ -426,7 +470,9 @@ impl Registry {
         let manifests = repositories
             .values()
             .flat_map(|repository| repository.manifests.iter().map(|(digest, it)| (digest, it.document.bytes.len() as u64)));
-        blobs.chain(manifests).collect::<HashMap<_, _>>().values().sum()
+        let mut sizes: HashMap<Digest, u64> = blobs.chain(manifests).map(|(digest, size)| (digest.clone(), size)).collect();
+        self.trash.measure(&mut sizes);
+        sizes.values().sum()
     }
 }
 
@@ -440,6 +486,7 @@ impl Repository {
             tags: BTreeMap::new(),
             blobs: BTreeMap::new(),
             referrers: BTreeMap::new(),
+            untagged: BTreeMap::new(),
         }
     }
 
@@ -458,6 +505,7 @@ impl Repository {
             created: now,
             updated: now,
             attributes: Attributes::default(),
+            quarantine: Quarantine::default(),
         });
         if let Some(tag) = tag {
             self.tags

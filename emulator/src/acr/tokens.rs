@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::rights::Rights;
-use super::scope::{AccessClaims, Scope};
+use super::scope::{AccessClaims, Right, Scope};
 use super::store::Registry;
 use crate::kernel::jwt;
 use crate::world::World;
@@ -56,6 +56,8 @@ pub struct Bearer<'a> {
     pub app_id: Option<&'a str>,
     /// The end of the token that this one is made from, which it inherits.
     pub expires: Option<Timestamp>,
+    /// What is held on the whole registry besides.
+    pub roles: &'a [Right],
 }
 
 /// Why a token of ours is not taken.
@@ -84,7 +86,7 @@ pub fn issue_access(world: &World, registry: &Registry, bearer: Bearer<'_>, acce
     let life = if anonymous { Life::Anonymous } else { Life::Access };
     let mut payload = common(world, registry, bearer.subject, life, version, bearer.expires);
     payload.insert("access".into(), access.iter().map(Scope::to_claim).collect());
-    payload.insert("roles".into(), json!([]));
+    payload.insert("roles".into(), bearer.roles.iter().map(|role| role.as_str()).collect());
     payload.insert("grant_type".into(), "access_token".into());
     if let Some(app_id) = bearer.app_id {
         payload.insert("appid".into(), app_id.into());
@@ -193,6 +195,7 @@ fn verify_access(world: &World, token: &str) -> Result<AccessClaims, NotTaken> {
         not_before: time(&claims, "nbf")?,
         expires: time(&claims, "exp")?,
         access: claims["access"].as_array().ok_or(NotTaken)?.iter().filter_map(Scope::from_claim).collect(),
+        roles: claims["roles"].as_array().into_iter().flatten().filter_map(|role| Right::parse(role.as_str()?)).collect(),
     })
 }
 

@@ -11,12 +11,15 @@ use axum::response::Response;
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::blobs::{Part, Readable};
 use super::error::Error;
 use super::store::Registry;
 use crate::world::World;
 
 const JSON: &str = "application/json; charset=utf-8";
 const EXPOSED: [&str; 4] = ["Docker-Content-Digest", "WWW-Authenticate", "Link", "X-Ms-Correlation-Request-Id"];
+/// How many calls are left in this second.
+pub const CALLS_LEFT: &str = "x-ms-ratelimit-remaining-calls-per-second";
 const TRANSPORT_SECURITY: &str = "max-age=31536000; includeSubDomains";
 
 /// A request to a registry.
@@ -168,6 +171,20 @@ impl Answer {
     }
 }
 
+/// A blob, or what part of it is asked for, with the `Content-Range` of a part; `None` if that lies behind its end.
+pub fn part(blob: &Readable, part: Part) -> Option<(Answer, Option<String>)> {
+    let size = blob.size();
+    let (status, first, last) = match part {
+        Part::Whole => (StatusCode::OK, 0, size.saturating_sub(1)),
+        Part::Range(first, last) => (StatusCode::PARTIAL_CONTENT, first, last),
+        Part::Unsatisfiable => return None,
+    };
+    let content_range = (status == StatusCode::PARTIAL_CONTENT).then(|| format!("bytes {first}-{last}/{size}"));
+    let length = size.min(last - first + 1);
+    let answer = Answer::streamed(status, "application/octet-stream", blob.body(first, last), length);
+    Some((answer, content_range))
+}
+
 impl From<Error> for Answer {
     fn from(error: Error) -> Self {
         let body = error.body();
@@ -207,7 +224,7 @@ pub fn stamp_sign_in(headers: &mut HeaderMap, correlation: &str, calls_left: Opt
         headers.insert("x-ms-correlation-request-id", value);
     }
     if let Some(calls) = calls_left {
-        headers.insert("x-ms-ratelimit-remaining-calls-per-second", HeaderValue::from_static(calls));
+        headers.insert(CALLS_LEFT, HeaderValue::from_static(calls));
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::acr;
 use crate::arm;
 use crate::kernel::clock::Pace;
 use crate::kube;
@@ -39,6 +40,7 @@ fn skip_to(world: &World, at: jiff::Timestamp) {
 fn perform(world: &Arc<World>, event: Due) {
     match event {
         Due::Arm => arm::due(world),
+        Due::Registry(login_server) => acr::retention::due(world, &login_server),
         Due::Kube(event) => kube::due(world, event),
     }
 }

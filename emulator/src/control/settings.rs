@@ -21,7 +21,7 @@ pub(super) async fn set(
     Extension(world): Extension<Arc<World>>,
     body: Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Response {
-    let form = r#"send {"directoryReplicationDelay": "30s", "roleAssignmentPropagationDelay": "5m", "throttling": true, "registrationRequired": true, "dockerHubCredentialsRequired": true}, or some of them"#;
+    let form = r#"send {"directoryReplicationDelay": "30s", "roleAssignmentPropagationDelay": "5m", "throttling": true, "registryThrottling": true, "blobRedirects": true, "registrationRequired": true, "dockerHubCredentialsRequired": true}, or some of them"#;
     let given = match body {
         Ok(Json(given)) => given,
         Err(rejection) => return problem(StatusCode::BAD_REQUEST, format!("{rejection}; {form}")),

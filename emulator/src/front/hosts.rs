@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::acr;
 use crate::world::World;
 
 /// A plane, as hosts are assigned to it.
@@ -18,6 +19,8 @@ pub(super) enum Plane {
     Graph,
     /// Registries, ACR's and those outside of Azure.
     Registry,
+    /// The storage behind registries; served only while blobs are redirected to it.
+    Storage,
     /// Kubernetes API servers.
     Kubernetes,
     /// The instance metadata service.
@@ -50,9 +53,11 @@ pub(super) fn plane(host: &str) -> Option<Plane> {
     RULES.iter().find(|rule| covers(&rule.host, &host)).map(|rule| rule.plane)
 }
 
-/// As [`plane`], with the hosts of registries whose images were loaded into a world.
+/// As [`plane`], with the hosts of registries whose images were loaded into a world, and without the storage of registries unless
+/// blobs are redirected to it.
 pub(super) fn plane_in(world: &World, host: &str) -> Option<Plane> {
-    plane(host).or_else(|| world.acr.is_upstream(&host.to_ascii_lowercase()).then_some(Plane::Registry))
+    let known = plane(host).filter(|plane| *plane != Plane::Storage || acr::storage::serves(world, host));
+    known.or_else(|| world.acr.is_upstream(&host.to_ascii_lowercase()).then_some(Plane::Registry))
 }
 
 /// `*.x` stands for any name below `x`.
@@ -65,7 +70,8 @@ fn covers(rule: &str, host: &str) -> bool {
 
 /// The hosts that are served, for people.
 pub(super) fn served() -> String {
-    RULES.iter().map(|rule| rule.host.as_str()).collect::<Vec<_>>().join(", ")
+    let plain = RULES.iter().filter(|rule| rule.plane != Plane::Storage);
+    plain.map(|rule| rule.host.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -78,6 +84,8 @@ mod tests {
             ("management.azure.com", Some(Plane::Arm)),
             ("MyRegistry.azurecr.io", Some(Plane::Registry)),
             ("aks-1234.hcp.westus2.azmk8s.io", Some(Plane::Kubernetes)),
+            ("eastusmanaged1.blob.core.windows.net", Some(Plane::Storage)),
+            ("azcliprod.blob.core.windows.net", Some(Plane::Absent)),
             ("azurecr.io", None),
             (".azurecr.io", None),
             ("management.azure.com.evil.example", None),

@@ -78,7 +78,7 @@ impl Service {
             Plane::Arm => &self.shared.arm,
             Plane::Entra => &self.shared.entra,
             Plane::Graph => &self.shared.graph,
-            Plane::Registry => &self.shared.registry,
+            Plane::Registry | Plane::Storage => &self.shared.registry,
             Plane::Kubernetes => &self.shared.kubernetes,
             Plane::Imds => &self.shared.imds,
             Plane::Logs => &self.shared.logs,

@@ -25,6 +25,10 @@ pub struct Values {
     pub role_assignment_propagation_delay: Duration,
     /// Whether an empty rate budget refuses requests to ARM.
     pub throttling: bool,
+    /// Whether a registry refuses requests beyond its documented limits.
+    pub registry_throttling: bool,
+    /// Whether a registry sends who reads a blob to its storage, as Azure does, instead of serving it by itself.
+    pub blob_redirects: bool,
     /// Whether a subscription begins without being registered for providers, as a new one does; else it begins with all.
     pub registration_required: bool,
     /// Whether a cache rule for Docker Hub must have a credential set, as it must in Azure; azlet has no key vaults to keep one in.

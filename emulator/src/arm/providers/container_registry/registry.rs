@@ -295,6 +295,8 @@ fn settings(world: &World, resource: &Resource, admin_passwords: [String; 2]) ->
         let rules = rules["ipRules"].as_array().into_iter().flatten();
         rules.filter_map(|rule| AddressRange::parse(rule["value"].as_str()?)).collect()
     };
+    let policy = |name: &str| properties.get("policies").map(|policies| policies[name].clone()).unwrap_or_default();
+    let (soft_delete, untagged) = (policy("softDeletePolicy"), policy("retentionPolicy"));
     Settings {
         admin_enabled: flag("adminUserEnabled"),
         admin_passwords,
@@ -308,6 +310,10 @@ fn settings(world: &World, resource: &Resource, admin_passwords: [String; 2]) ->
         regional_endpoints: text("regionalEndpoints") == "Enabled",
         regions: regions(world, resource),
         premium: resource.sku.as_ref().is_some_and(|sku| sku["name"] == "Premium"),
+        soft_delete: soft_delete["status"] == "enabled",
+        soft_delete_days: soft_delete["retentionDays"].as_i64().unwrap_or(7),
+        untagged_days: (untagged["status"] == "enabled").then(|| untagged["days"].as_i64().unwrap_or(7)),
+        quarantine: policy("quarantinePolicy")["status"] == "enabled",
     }
 }
 
