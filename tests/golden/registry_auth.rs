@@ -2,18 +2,13 @@
 //! challenges, tokens and refusals as recorded from the real service; CNCF Distribution's token specification.
 
 use azlet::acr::store::Settings;
-use azlet_tests::registry::{push_image, put_manifest};
+use azlet_tests::registry::{HOST, push_image, put_manifest, url};
 use azlet_tests::{Answer, Azlet, SUBSCRIPTION, resource_id};
 use reqwest::Method;
 use serde_json::json;
 
-const HOST: &str = "reg.azurecr.io";
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const NULL_USER: &str = "00000000-0000-0000-0000-000000000000";
-
-fn url(path: &str) -> String {
-    format!("https://{HOST}{path}")
-}
 
 fn challenge(answer: &Answer) -> String {
     format!("{} {}", answer.status(), answer.header("www-authenticate").unwrap_or("-"))

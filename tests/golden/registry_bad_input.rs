@@ -4,17 +4,12 @@
 
 use azlet::acr::digest::Digest;
 use azlet::acr::store::Settings;
-use azlet_tests::registry::{OCI_INDEX, OCI_MANIFEST, image, outcome, push_blob, put_manifest};
+use azlet_tests::registry::{HOST, OCI_INDEX, OCI_MANIFEST, image, outcome, push_blob, put_manifest, url};
 use azlet_tests::{Actor, Answer, Azlet};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-const HOST: &str = "reg.azurecr.io";
 const OCTETS: &str = "application/octet-stream";
-
-fn url(path: &str) -> String {
-    format!("https://{HOST}{path}")
-}
 
 async fn start() -> (Azlet, Actor) {
     let azlet = Azlet::start().await;

@@ -2,12 +2,11 @@
 //! ("Microsoft Entra attribute-based access control for repository permissions", its directory of roles).
 
 use azlet::acr::store::Settings;
-use azlet_tests::registry::push_image;
+use azlet_tests::registry::{HOST, push_image};
 use azlet_tests::{Actor, Azlet, arm, resource_id};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-const HOST: &str = "reg.azurecr.io";
 const NAME: &str = "@Request[Microsoft.ContainerRegistry/registries/repositories:name]";
 const READER: &str = "b93aa761-3e63-49ed-ac28-beffa264f7ac";
 const WRITER: &str = "2a1e307c-b015-4ebd-883e-5b7698a07328";

@@ -1,18 +1,14 @@
 //! Manifests, tags, lists and referrers under `/v2/`. Sources: OCI Distribution Specification 1.1; the real registry's codes,
 //! messages and links as recorded.
 
+use azlet::acr::digest::Digest;
 use azlet::acr::store::Settings;
-use azlet_tests::registry::{OCI_INDEX, OCI_MANIFEST, image, push_image, put_manifest};
+use azlet_tests::registry::{HOST, OCI_INDEX, OCI_MANIFEST, image, push_image, put_manifest, url};
 use azlet_tests::{Actor, Azlet};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-const HOST: &str = "reg.azurecr.io";
 const ALL: &str = "repository:a:pull,push,delete,metadata_read,metadata_write registry:catalog:*";
-
-fn url(path: &str) -> String {
-    format!("https://{HOST}{path}")
-}
 
 async fn start() -> (Azlet, Actor) {
     let azlet = Azlet::start().await;
@@ -148,4 +144,21 @@ async fn referrers_of_a_manifest_are_found() {
     let digest = put.header("docker-content-digest").expect("a digest");
     assert_eq!(actor.delete(&url(&format!("/v2/a/manifests/{digest}"))).await.status(), 202);
     assert_eq!(list(&subject).await.json()["manifests"].as_array().map(Vec::len), Some(1));
+}
+
+/// Documented of deleting images: the layers that no other image of the repository has go with them.
+#[tokio::test]
+async fn a_manifest_takes_the_blobs_along_that_no_other_names() {
+    let (azlet, actor) = start().await;
+    let first = push_image(&actor, HOST, "a", "one", "the first layer").await;
+    let kept = azlet.registry_size("reg");
+    let second = push_image(&actor, HOST, "a", "two", "another layer").await;
+    assert!(azlet.registry_size("reg") > kept);
+    assert_eq!(actor.delete(&url(&format!("/v2/a/manifests/{second}"))).await.status(), 202);
+    assert_eq!(azlet.registry_size("reg"), kept, "its layer is gone, the configuration is the first one's too");
+    let layer = Digest::sha256(b"another layer");
+    assert_eq!(actor.head(&url(&format!("/v2/a/blobs/{layer}"))).await.status(), 404);
+    assert_eq!(actor.head(&url(&format!("/v2/a/blobs/{}", Digest::sha256(b"the first layer")))).await.status(), 200);
+    assert_eq!(actor.delete(&url(&format!("/v2/a/manifests/{first}"))).await.status(), 202);
+    assert_eq!(azlet.registry_size("reg"), 0);
 }

@@ -3,16 +3,10 @@
 //! call inferred is marked so in the emulator.
 
 use azlet::acr::store::Settings;
-use azlet_tests::registry::{OCI_INDEX, OCI_MANIFEST, image, push_image, put_manifest};
+use azlet_tests::registry::{HOST, OCI_INDEX, OCI_MANIFEST, image, push_image, put_manifest, url};
 use azlet_tests::{Actor, Azlet};
 use reqwest::Method;
 use serde_json::{Value, json};
-
-const HOST: &str = "reg.azurecr.io";
-
-fn url(path: &str) -> String {
-    format!("https://{HOST}{path}")
-}
 
 async fn start(settings: Settings) -> (Azlet, Actor) {
     let azlet = Azlet::start().await;

@@ -5,21 +5,16 @@
 use azlet::acr::store::Settings;
 use azlet::kernel::jwt::SigningKey;
 use azlet::kernel::resource_id::ResourceId;
-use azlet_tests::registry::push_image;
+use azlet_tests::registry::{HOST, push_image, url};
 use azlet_tests::{Answer, Azlet, arm, resource_id};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-const HOST: &str = "reg.azurecr.io";
 const OTHER: &str = "other.azurecr.io";
 const NULL_USER: &str = "00000000-0000-0000-0000-000000000000";
 const ENTRA: &str = "https://containerregistry.azure.net";
-
-fn url(path: &str) -> String {
-    format!("https://{HOST}{path}")
-}
 
 async fn prepared() -> Azlet {
     let azlet = Azlet::start().await;

@@ -4,9 +4,9 @@
 
 use azlet::acr::store::Settings;
 use azlet_tests::Azlet;
+use azlet_tests::registry::HOST;
 use reqwest::Method;
 
-const HOST: &str = "reg.azurecr.io";
 const TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
 
 #[tokio::test]

@@ -4,21 +4,16 @@
 
 use azlet::acr::digest::Digest;
 use azlet::acr::store::Settings;
-use azlet_tests::registry::push_blob;
+use azlet_tests::registry::{HOST, push_blob, url};
 use azlet_tests::{Actor, Answer, Azlet, arm, resource_id};
 use futures_util::stream::iter;
 use reqwest::{Body, Method};
 use serde_json::json;
 
-const HOST: &str = "reg.azurecr.io";
 const MINE: &str = "myregistry.azurecr.io";
 const OTHER: &str = "otherregistry.azurecr.io";
 const SCOPE: &str = "repository:a:pull,push,delete repository:b:pull,push,delete";
 const OCTETS: &str = "application/octet-stream";
-
-fn url(path: &str) -> String {
-    format!("https://{HOST}{path}")
-}
 
 async fn pusher() -> (Azlet, Actor) {
     let azlet = Azlet::start().await;

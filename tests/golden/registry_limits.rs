@@ -3,10 +3,8 @@
 
 use azlet::acr::store::Settings;
 use azlet_tests::Azlet;
-use azlet_tests::registry::push_image;
+use azlet_tests::registry::{HOST, push_image};
 use serde_json::json;
-
-const HOST: &str = "reg.azurecr.io";
 
 #[tokio::test]
 async fn too_many_calls_are_refused_when_a_test_asks_for_it() {

@@ -2,15 +2,9 @@
 //! that users have reported. `inferred` marks what neither says.
 
 use azlet::acr::store::Settings;
-use azlet_tests::registry::{OCI_MANIFEST, image, push_image, put_manifest};
+use azlet_tests::registry::{HOST, OCI_MANIFEST, image, push_image, put_manifest, url};
 use azlet_tests::{Actor, Azlet};
 use serde_json::{Value, json};
-
-const HOST: &str = "reg.azurecr.io";
-
-fn url(path: &str) -> String {
-    format!("https://{HOST}{path}")
-}
 
 /// What each operation comes to; the destructive ones last, each on a registry of its own.
 async fn outcome(lock: Option<(&str, Value)>) -> String {

@@ -4,19 +4,16 @@
 
 use azlet::acr::digest::Digest;
 use azlet::acr::store::Settings;
-use azlet_tests::registry::{OCI_INDEX, OCI_MANIFEST, empty_descriptor, image, outcome, push_blob, push_image, put_manifest};
+use azlet_tests::registry::{
+    HOST, OCI_INDEX, OCI_MANIFEST, empty_descriptor, image, outcome, push_blob, push_image, put_manifest, url,
+};
 use azlet_tests::{Actor, Answer, Azlet};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-const HOST: &str = "reg.azurecr.io";
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 const OCI_ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
-
-fn url(path: &str) -> String {
-    format!("https://{HOST}{path}")
-}
 
 async fn start() -> (Azlet, Actor) {
     let azlet = Azlet::start().await;

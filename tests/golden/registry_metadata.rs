@@ -2,16 +2,10 @@
 //! on locking images; answers recorded from the real registry.
 
 use azlet::acr::store::Settings;
-use azlet_tests::registry::{OCI_INDEX, OCI_MANIFEST, push_image, put_manifest};
+use azlet_tests::registry::{HOST, OCI_INDEX, OCI_MANIFEST, push_image, put_manifest, url};
 use azlet_tests::{Actor, Azlet};
 use reqwest::Method;
 use serde_json::json;
-
-const HOST: &str = "reg.azurecr.io";
-
-fn url(path: &str) -> String {
-    format!("https://{HOST}{path}")
-}
 
 /// A registry with the image `a:v1`, and ten seconds later `a:v2`.
 async fn start() -> (Azlet, Actor, String) {

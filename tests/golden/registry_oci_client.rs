@@ -1,13 +1,12 @@
 //! The `oci-client` crate as it is: signs in, pushes, pulls, lists, and is refused. It deletes nothing: it has no call for it.
 
 use azlet::acr::store::Settings;
+use azlet_tests::registry::HOST;
 use azlet_tests::{Azlet, authority_pem};
 use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, Config, ImageLayer};
 use oci_client::manifest::IMAGE_LAYER_MEDIA_TYPE;
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference};
-
-const HOST: &str = "reg.azurecr.io";
 
 fn client(azlet: &Azlet, roots: Vec<Certificate>) -> Client {
     Client::new(ClientConfig { https_proxy: Some(azlet.endpoint()), tls_certs_only: roots, ..ClientConfig::default() })

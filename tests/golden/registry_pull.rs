@@ -5,10 +5,8 @@ use azlet::acr::import::{Import, ImportFailure, ImportRegistry, ImportSource, pl
 use azlet::acr::pull::{BasicCredential, PullFailure, Pulled, Reference, exchange_as, pull};
 use azlet::acr::store::Settings;
 use azlet::kernel::resource_id::ResourceId;
-use azlet_tests::registry::push_image;
+use azlet_tests::registry::{HOST, push_image};
 use azlet_tests::{Azlet, resource_id};
-
-const HOST: &str = "reg.azurecr.io";
 
 fn registry_id(name: &str) -> String {
     resource_id("rg", &format!("Microsoft.ContainerRegistry/registries/{name}"))

@@ -3,15 +3,9 @@
 //! reported it.
 
 use azlet::acr::store::Settings;
-use azlet_tests::registry::push_image;
+use azlet_tests::registry::{HOST, push_image, url};
 use azlet_tests::{Actor, Azlet, resource_id};
 use serde_json::{Value, json};
-
-const HOST: &str = "reg.azurecr.io";
-
-fn url(path: &str) -> String {
-    format!("https://{HOST}{path}")
-}
 
 async fn start(quarantine: bool) -> (Azlet, Actor, String) {
     let azlet = Azlet::start().await;

@@ -3,16 +3,11 @@
 
 use azlet::acr::digest::Digest;
 use azlet::acr::store::Settings;
-use azlet_tests::registry::{outcome, push_blob};
+use azlet_tests::registry::{HOST, outcome, push_blob, url};
 use azlet_tests::{Actor, Azlet};
 use reqwest::Method;
 
-const HOST: &str = "reg.azurecr.io";
 const OCTETS: &str = "application/octet-stream";
-
-fn url(path: &str) -> String {
-    format!("https://{HOST}{path}")
-}
 
 async fn start(settings: Settings) -> (Azlet, Actor) {
     let azlet = Azlet::start().await;

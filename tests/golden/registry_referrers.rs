@@ -2,16 +2,11 @@
 //! where a page ends, and that a manifest with `listEnabled` false is left out here too.
 
 use azlet::acr::store::Settings;
-use azlet_tests::registry::{OCI_INDEX, OCI_MANIFEST, empty_descriptor, outcome, push_blob, push_image, put_manifest};
+use azlet_tests::registry::{HOST, OCI_INDEX, OCI_MANIFEST, empty_descriptor, outcome, push_blob, push_image, put_manifest, url};
 use azlet_tests::{Actor, Answer, Azlet};
 use serde_json::{Value, json};
 
-const HOST: &str = "reg.azurecr.io";
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
-
-fn url(path: &str) -> String {
-    format!("https://{HOST}{path}")
-}
 
 async fn start() -> (Azlet, Actor, String) {
     let azlet = Azlet::start().await;

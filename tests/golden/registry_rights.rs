@@ -4,12 +4,11 @@
 //! own. azlet has no signing: what is for that alone signs nobody in.
 
 use azlet::acr::store::Settings;
-use azlet_tests::registry::push_image;
+use azlet_tests::registry::{HOST, push_image};
 use azlet_tests::{Actor, Azlet, SUBSCRIPTION, arm, resource_id};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-const HOST: &str = "reg.azurecr.io";
 const ROLES: &str = "2022-04-01";
 const ROLE: &str = "33333333-0000-4000-8000-000000000001";
 const EVERYTHING: &str = "repository:a:pull,push,delete,metadata_read,metadata_write,deleted_read,deleted_restore \

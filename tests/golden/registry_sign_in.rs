@@ -3,17 +3,13 @@
 //! access token is not emulated.
 
 use azlet::acr::store::{AddressRange, Settings};
+use azlet_tests::registry::{HOST, url};
 use azlet_tests::{Answer, Azlet, TENANT, arm, resource_id};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-const HOST: &str = "reg.azurecr.io";
 const ENTRA: &str = "https://containerregistry.azure.net";
 const LEFT: &str = "x-ms-ratelimit-remaining-calls-per-second";
-
-fn url(path: &str) -> String {
-    format!("https://{HOST}{path}")
-}
 
 async fn with_registry(settings: Settings) -> Azlet {
     let azlet = Azlet::start().await;

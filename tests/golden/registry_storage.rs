@@ -2,12 +2,10 @@
 //! real registry; Azure Storage's documented error codes; the answer that redirects is inferred (it was never recorded).
 
 use azlet::acr::store::Settings;
-use azlet_tests::registry::push_blob;
+use azlet_tests::registry::{HOST, push_blob};
 use azlet_tests::{Actor, Answer, Azlet};
 use reqwest::Method;
 use serde_json::json;
-
-const HOST: &str = "reg.azurecr.io";
 
 async fn start(data_endpoints: bool) -> (Azlet, Actor, String) {
     let azlet = Azlet::start().await;

@@ -2,16 +2,10 @@
 //! answers recorded from the real registry; `inferred` marks what was never seen.
 
 use azlet::acr::store::Settings;
-use azlet_tests::registry::push_image;
+use azlet_tests::registry::{HOST, push_image, url};
 use azlet_tests::{Actor, Answer, Azlet};
 use reqwest::Method;
 use serde_json::json;
-
-const HOST: &str = "reg.azurecr.io";
-
-fn url(path: &str) -> String {
-    format!("https://{HOST}{path}")
-}
 
 async fn start() -> (Azlet, Actor, String) {
     let azlet = Azlet::start().await;

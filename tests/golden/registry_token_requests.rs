@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use azlet::acr::store::Settings;
-use azlet_tests::registry::push_image;
+use azlet_tests::registry::{HOST, push_image, url};
 use azlet_tests::{Answer, Azlet, TENANT, arm, resource_id};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,15 +13,10 @@ use reqwest::Method;
 use reqwest::header::HeaderValue;
 use serde_json::json;
 
-const HOST: &str = "reg.azurecr.io";
 const ENTRA: &str = "https://containerregistry.azure.net";
 const NULL_USER: &str = "00000000-0000-0000-0000-000000000000";
 const SECRET: &str = "se/cret~pass+word";
 const FORM: &str = "application/x-www-form-urlencoded";
-
-fn url(path: &str) -> String {
-    format!("https://{HOST}{path}")
-}
 
 async fn with_registry(anonymous_pull: bool) -> Azlet {
     let azlet = Azlet::start().await;

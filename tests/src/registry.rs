@@ -13,6 +13,14 @@ use uuid::Uuid;
 
 use crate::{Actor, Answer, Azlet, resource_id};
 
+/// The host of the registry `reg`.
+pub const HOST: &str = "reg.azurecr.io";
+
+/// A path on that host.
+pub fn url(path: &str) -> String {
+    format!("https://{HOST}{path}")
+}
+
 /// The media type of an OCI image manifest.
 pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// The media type of an OCI image index.

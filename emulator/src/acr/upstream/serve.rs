@@ -5,7 +5,7 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Absent, Profile, profile, sign_in};
 use crate::acr::error::Error;
@@ -56,11 +56,12 @@ fn resource(call: &Call, profile: &Profile, route: &Route) -> Answer {
         Ok(granted) => granted,
         Err(error) => return error.into(),
     };
-    let listed = |(value, link): (Value, Option<String>)| Answer::json(StatusCode::OK, &value).with_some("link", link.as_deref());
     let result = match route {
         Route::Base => Ok(Answer::bare_json(StatusCode::OK, "{}")),
-        Route::Catalog => serve::page(call).map(|page| listed(catalog::list(&granted, &page, &call.raw_path))),
-        Route::Tags(name) => serve::page(call).and_then(|page| tags::list(&granted, name, &page, &call.raw_path)).map(listed),
+        Route::Catalog => serve::page(call).map(|page| serve::listed(catalog::list(&granted, &page, &call.raw_path))),
+        Route::Tags(name) => {
+            serve::page(call).and_then(|page| tags::list(&granted, name, &page, &call.raw_path)).map(serve::listed)
+        }
         Route::Manifest(name, reference) => serve::get_manifest(call, &granted, name, reference),
         Route::Referrers(name, digest) => serve::get_referrers(call, &granted, name, digest),
         Route::Blob(name, digest) => serve::get_blob(call, &granted, name, digest),
