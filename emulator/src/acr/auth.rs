@@ -302,7 +302,7 @@ fn authenticate(world: &World, registry: &Registry, credential: &BasicCredential
 fn admin(registry: &Registry, password: &str) -> Option<Holder> {
     let signed_in = {
         let settings = registry.settings.read();
-        settings.admin_enabled && settings.admin_passwords.iter().any(|known| !known.is_empty() && known == password)
+        settings.admin_enabled && settings.admin_passwords.iter().any(|known| known.is(password))
     };
     signed_in.then(|| {
         let mut rights = Rights::whole(&Right::ALL);

@@ -2,13 +2,15 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use crate::kernel::secret::Secret;
+
 /// What can be changed about a registry by its management plane, and matters to its data plane.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Whether the admin user (its name is the registry's) may sign in.
     pub admin_enabled: bool,
     /// The two passwords of the admin user.
-    pub admin_passwords: [String; 2],
+    pub admin_passwords: [Secret; 2],
     /// Whether anyone may pull.
     pub anonymous_pull: bool,
     /// Whether tokens for ARM's audience may be exchanged.
@@ -79,7 +81,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             admin_enabled: false,
-            admin_passwords: [String::new(), String::new()],
+            admin_passwords: Default::default(),
             anonymous_pull: false,
             authentication_as_arm: true,
             abac: false,

@@ -9,6 +9,7 @@ use super::super::super::store::Resource;
 use super::child::invalid;
 use super::{bad, body, ok, private_endpoints, properties, registry, sku};
 use crate::acr::store::Registry;
+use crate::kernel::secret::Secret;
 
 use std::sync::Arc;
 
@@ -19,7 +20,8 @@ fn registry_of(request: &Request<'_>) -> Result<(Arc<Resource>, Arc<Registry>), 
 }
 
 fn credentials(registry: &Registry) -> Answer {
-    let [first, second] = registry.settings.read().admin_passwords.clone();
+    let settings = registry.settings.read();
+    let [first, second] = settings.admin_passwords.each_ref().map(Secret::reveal);
     ok(json!({
         "username": registry.name,
         "passwords": [{ "name": "password", "value": first }, { "name": "password2", "value": second }],
@@ -51,7 +53,7 @@ pub(super) fn regenerate_credential(request: &Request<'_>) -> Result<Answer, Err
     let position = ["password", "password2"].iter().position(|known| known.eq_ignore_ascii_case(name)).ok_or_else(|| {
         bad("InvalidPasswordName", format!("The password name '{name}' is invalid. Allowed values are 'password, password2'."))
     })?;
-    registry.settings.write().admin_passwords[position] = registry::new_password(request.world);
+    registry.settings.write().admin_passwords[position] = registry::new_password(request.world).into();
     Ok(credentials(&registry))
 }
 

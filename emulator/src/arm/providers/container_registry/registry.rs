@@ -16,6 +16,7 @@ use super::{TYPE, bad, body, ok, operation_name, private_endpoints, properties, 
 use crate::acr::store::{AddressRange, Settings};
 use crate::kernel::ids::ALPHANUMERIC;
 use crate::kernel::resource_id::ResourceId;
+use crate::kernel::secret::Secret;
 use crate::world::World;
 
 pub(super) fn one(request: &Request<'_>) -> Result<Answer, Error> {
@@ -136,7 +137,7 @@ fn put(request: &Request<'_>, existing: Option<&Resource>) -> Result<Answer, Err
         settled_at: if slow { request.settles_at() } else { request.now },
         ..Resource::new(id, TYPE, &request.caller, request.now)
     };
-    let passwords = [new_password(world), new_password(world)];
+    let passwords = [new_password(world).into(), new_password(world).into()];
     let settings = settings(world, &resource, passwords);
     let location = resource.location.clone().unwrap_or_default();
     world.acr.create(resource.id.clone(), resource.name(), login_server, &location, settings);
@@ -285,7 +286,7 @@ fn identity(request: &Request<'_>, old: Option<&Resource>, properties: &Value) -
     Ok(identity)
 }
 
-fn settings(world: &World, resource: &Resource, admin_passwords: [String; 2]) -> Settings {
+fn settings(world: &World, resource: &Resource, admin_passwords: [Secret; 2]) -> Settings {
     let properties = &resource.properties;
     let text = |key: &str| properties.get(key).and_then(Value::as_str).unwrap_or_default();
     let flag = |key: &str| properties.get(key).and_then(Value::as_bool).unwrap_or(false);
