@@ -32,6 +32,8 @@ pub enum Due {
     Arm,
     /// The registry with this login server clears out what has been kept long enough.
     Registry(String),
+    /// The registry with this login server frees blobs that no manifest names any more.
+    LooseBlobs(String),
     /// In a cluster.
     Kube(KubeDue),
 }

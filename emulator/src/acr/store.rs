@@ -77,6 +77,8 @@ pub struct Registry {
     pub(super) trash: Trash,
     /// Whether it is to be cleared out.
     pub(super) clearing: Scheduled,
+    /// Whether blobs that no manifest names any more are to be freed.
+    pub(super) freeing: Scheduled,
     /// What its callers may still do in this minute.
     pub(super) buckets: Buckets,
 }
@@ -242,6 +244,7 @@ impl Registry {
             pool,
             trash: Trash::default(),
             clearing: Scheduled::default(),
+            freeing: Scheduled::default(),
             buckets: Buckets::default(),
         }
     }
@@ -251,11 +254,14 @@ impl Registry {
         self.repositories.read().get(repository).is_some_and(|held| !held.manifests.is_empty())
     }
 
-    /// What the registry's content takes, each blob and manifest counted once; what can be restored counts too (documented).
+    /// What the registry's content takes, each blob and manifest counted once; what can be restored counts too (documented),
+    /// and what no manifest names any more does not.
     pub fn size_in_bytes(&self) -> u64 {
         let repositories = self.repositories.read();
-        let blobs =
-            repositories.values().flat_map(|repository| repository.blobs.iter().map(|(digest, blob)| (digest, blob.size)));
+        let blobs = repositories.values().flat_map(|repository| {
+            let kept = repository.blobs.iter().filter(|(digest, _)| !repository.loose.contains_key(*digest));
+            kept.map(|(digest, blob)| (digest, blob.size))
+        });
         let manifests = repositories
             .values()
             .flat_map(|repository| repository.manifests.iter().map(|(digest, it)| (digest, it.document.bytes.len() as u64)));

@@ -102,7 +102,7 @@ pub fn mount(world: &World, granted: &Granted, repository: &str, digest: &str, f
     };
     let now = world.clock.now();
     let target = repositories.entry(repository.to_owned()).or_insert_with(|| Repository::new(now));
-    target.blobs.insert(digest.clone(), blob);
+    target.put_blob(digest.clone(), blob);
     Some(digest)
 }
 
@@ -205,7 +205,7 @@ pub fn keep(
     let now = world.clock.now();
     let mut repositories = registry.repositories.write();
     let held = repositories.entry(repository.to_owned()).or_insert_with(|| Repository::new(now));
-    held.blobs.insert(digest.clone(), blob);
+    held.put_blob(digest.clone(), blob);
     Ok(digest)
 }
 

@@ -41,6 +41,7 @@ fn perform(world: &Arc<World>, event: Due) {
     match event {
         Due::Arm => arm::due(world),
         Due::Registry(login_server) => acr::retention::due(world, &login_server),
+        Due::LooseBlobs(login_server) => acr::retention::free(world, &login_server),
         Due::Kube(event) => kube::due(world, event),
     }
 }

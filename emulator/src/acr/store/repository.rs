@@ -19,6 +19,8 @@ pub(in crate::acr) struct Repository {
     pub manifests: BTreeMap<Digest, Manifest>,
     pub tags: BTreeMap<String, Tag>,
     pub blobs: BTreeMap<Digest, Arc<Blob>>,
+    /// Since when a blob is named by no manifest any more.
+    pub loose: BTreeMap<Digest, Timestamp>,
     /// For a digest, the manifests that name it as their subject; the digest itself may be absent.
     pub referrers: BTreeMap<Digest, BTreeSet<Digest>>,
     /// Since when a manifest has no tag, for those that lost theirs, or came without, under a retention policy.
@@ -68,6 +70,7 @@ impl Repository {
             manifests: BTreeMap::new(),
             tags: BTreeMap::new(),
             blobs: BTreeMap::new(),
+            loose: BTreeMap::new(),
             referrers: BTreeMap::new(),
             untagged: BTreeMap::new(),
         }
@@ -79,6 +82,9 @@ impl Repository {
         if self.manifests.is_empty() {
             self.created = now;
             self.attributes = Attributes::default();
+        }
+        for named in document.blobs() {
+            self.loose.remove(&named.digest);
         }
         if let Some(subject) = &document.subject {
             self.referrers.entry(subject.clone()).or_default().insert(digest.clone());
@@ -114,18 +120,36 @@ impl Repository {
                 self.referrers.remove(subject);
             }
         }
-        self.free_blobs(&manifest.document);
+        self.loosen(&manifest.document, now);
         self.updated = now;
         Some(manifest)
     }
 
-    /// Lets go of the blobs that a manifest named and no other one names, as is documented of deleting images.
-    fn free_blobs(&mut self, document: &Document) {
-        let mut free: BTreeSet<&Digest> = document.blobs().map(|it| &it.digest).collect();
+    /// Notes the blobs that a manifest named and no other one names.
+    fn loosen(&mut self, document: &Document, now: Timestamp) {
+        let mut loose: BTreeSet<&Digest> = document.blobs().map(|it| &it.digest).collect();
         for named in self.manifests.values().flat_map(|it| it.document.blobs()) {
-            free.remove(&named.digest);
+            loose.remove(&named.digest);
         }
-        self.blobs.retain(|digest, _| !free.contains(digest));
+        self.loose.extend(loose.into_iter().map(|digest| (digest.clone(), now)));
+    }
+
+    /// Lets go of the blobs that nobody has named again since a time.
+    pub fn free_loose(&mut self, since: Timestamp) {
+        let blobs = &mut self.blobs;
+        self.loose.retain(|digest, loosened| {
+            let stays = *loosened > since;
+            if !stays {
+                blobs.remove(digest);
+            }
+            stays
+        });
+    }
+
+    /// Keeps a blob.
+    pub fn put_blob(&mut self, digest: Digest, blob: Arc<Blob>) {
+        self.loose.remove(&digest);
+        self.blobs.insert(digest, blob);
     }
 
     /// The tags that point to a manifest.
