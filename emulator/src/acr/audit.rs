@@ -4,6 +4,8 @@
 //! Azure Container Registry's documentation of audit logs. That a result is told as `HttpStatusCode` and the status, that an
 //! exchange or a password is a `Login` and a token for a token `Authenticate`, and that only manifests are told of, is inferred.
 
+use std::net::IpAddr;
+
 use axum::http::{Method, Response};
 use serde_json::{Map, Value, json};
 
@@ -27,7 +29,7 @@ pub(super) struct Subject(pub String);
 /// Where a request came from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Origin<'a> {
-    pub address: &'a str,
+    pub address: IpAddr,
     pub user_agent: &'a str,
     pub correlation: &'a str,
 }
@@ -89,7 +91,7 @@ fn common(
         // The emulated time stands still while a request is answered.
         "DurationMs": "0",
         "CorrelationId": origin.correlation,
-        "CallerIpAddress": origin.address,
+        "CallerIpAddress": origin.address.to_string(),
         "Identity": who,
         "LoginServer": registry.login_server,
         "UserTenantId": world.directory.tenant.id,
@@ -155,9 +157,8 @@ fn node(correlation: &str) -> Origin<'_> {
 
 /// What a request on the wire was, after it was answered.
 pub(super) fn wire<T>(call: &Call, conn: &Conn, route: &Route, answer: &Response<T>) {
-    let address = conn.peer.ip().to_string();
-    let origin =
-        Origin { address: &address, user_agent: call.header("user-agent").unwrap_or_default(), correlation: &call.correlation };
+    let address = conn.peer.ip();
+    let origin = Origin { address, user_agent: call.header("user-agent").unwrap_or_default(), correlation: &call.correlation };
     let status = answer.status().as_u16();
     let (world, registry) = (&*call.world, &*call.registry);
     match route {

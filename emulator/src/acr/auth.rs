@@ -327,12 +327,9 @@ fn service_principal(world: &World, registry: &Registry, app_id: Uuid, secret: &
 
 /// Refuses a client that may not reach the registry at all. What counts is the address at the other end of the connection: for
 /// who talks to azlet from the same machine 127.0.0.1, which a rule can name.
-pub fn firewall(registry: &Registry, address: &str) -> Result<(), Error> {
+pub fn firewall(registry: &Registry, address: IpAddr) -> Result<(), Error> {
     let settings = registry.settings.read();
-    let among = |ranges: &Vec<AddressRange>| {
-        let address = address.parse::<IpAddr>();
-        address.is_ok_and(|address| ranges.iter().any(|range| range.holds(address)))
-    };
+    let among = |ranges: &Vec<AddressRange>| ranges.iter().any(|range| range.holds(address));
     let open = settings.public_network_access && settings.allowed.as_ref().is_none_or(among);
     if open { Ok(()) } else { Err(Error::firewall(address)) }
 }

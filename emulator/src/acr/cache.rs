@@ -3,7 +3,6 @@
 //! `library` of Docker Hub is added where it is left out); the refusal's text as users report it (its status is inferred); the header
 //! `X-Azure-Origin` as the registry's makers describe it. That a tag is not looked up anew is inferred from what is reported.
 
-use super::digest::Digest;
 use super::error::Error;
 use super::image::Image;
 use super::route;
@@ -22,20 +21,21 @@ pub enum Origin {
 
 /// The rule that fills a repository, and the source that it stands for there.
 fn rule_for(registry: &Registry, repository: &str) -> Option<(CacheRule, String)> {
-    let mut rules = registry.cache_rules.read().clone();
-    rules.sort_by_key(|rule| (rule.to.ends_with('*'), std::cmp::Reverse(rule.to.len())));
-    rules.into_iter().find_map(|rule| {
-        let from = match rule.to.strip_suffix('*') {
-            Some(beginning) => format!("{}{}", rule.from.trim_end_matches('*'), repository.strip_prefix(beginning)?),
-            None => (rule.to == repository).then(|| rule.from.clone())?,
-        };
-        Some((rule, from))
-    })
+    let rules = registry.cache_rules.read();
+    let covers = |rule: &&CacheRule| match rule.to.strip_suffix('*') {
+        Some(beginning) => repository.starts_with(beginning),
+        None => rule.to == repository,
+    };
+    let rule = rules.iter().filter(covers).min_by_key(|rule| (rule.to.ends_with('*'), std::cmp::Reverse(rule.to.len())))?;
+    let from = match rule.to.strip_suffix('*') {
+        Some(beginning) => format!("{}{}", rule.from.trim_end_matches('*'), repository.strip_prefix(beginning)?),
+        None => rule.from.clone(),
+    };
+    Some((rule.clone(), from))
 }
 
 fn holds(held: &Repository, reference: &str) -> bool {
-    let digest = Digest::parse(reference).or_else(|| held.tags.get(reference).map(|tag| tag.digest.clone()));
-    digest.is_some_and(|digest| held.manifests.contains_key(&digest))
+    held.digest_of(reference).is_some_and(|digest| held.manifests.contains_key(&digest))
 }
 
 /// Fills a repository by the registry's cache rules, as a pull of what is not there yet does. Nothing happens where there is no rule,

@@ -2,6 +2,8 @@
 //! `{"errors":[{"code","message"[,"detail"]}]}` and a line feed.
 //! Source: OCI Distribution Specification 1.1 "Error Codes", with Azure Container Registry's own messages.
 
+use std::net::IpAddr;
+
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
@@ -103,7 +105,7 @@ impl Error {
     }
 
     /// The firewall's answer.
-    pub fn firewall(address: &str) -> Self {
+    pub fn firewall(address: IpAddr) -> Self {
         let message =
             format!("client with IP '{address}' is not allowed access. Refer https://aka.ms/acr/firewall to grant access.");
         Self::new(StatusCode::FORBIDDEN, "DENIED", message, None)

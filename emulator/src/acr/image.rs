@@ -32,8 +32,7 @@ impl Image {
     pub fn collect(registry: &Registry, repository: &str, reference: &str, at_most: usize) -> Result<Self, Incomplete> {
         let repositories = registry.repositories.read();
         let held = repositories.get(repository).ok_or(Incomplete::Unknown)?;
-        let digest = Digest::parse(reference).or_else(|| held.tags.get(reference).map(|tag| tag.digest.clone()));
-        let root = digest.and_then(|digest| held.manifests.get(&digest)).ok_or(Incomplete::Unknown)?;
+        let root = held.digest_of(reference).and_then(|digest| held.manifests.get(&digest)).ok_or(Incomplete::Unknown)?;
         let mut image = Self { manifests: vec![root.document.clone()], blobs: Vec::new() };
         let mut next = 0;
         while let Some(document) = image.manifests.get(next).cloned() {

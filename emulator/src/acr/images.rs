@@ -1,10 +1,15 @@
 //! The images of registries outside of Azure: loaded from archives, listed, removed. An archive is taken whole or not at all.
 
 use std::collections::BTreeSet;
-use std::io::Read;
+use std::io::{self, Read};
+use std::pin::pin;
+use std::sync::Arc;
 
+use bytes::{Buf as _, Bytes};
+use futures_util::{Stream, StreamExt as _};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
 
 use super::archive::{self, Fault, Found, docker, fault, layout};
 use super::digest::Digest;
@@ -13,6 +18,10 @@ use super::pull::Reference;
 use super::route;
 use super::store::{Registry, Repository, Store};
 use super::upstream;
+use crate::world::World;
+
+/// As many pieces of an archive may wait for whoever reads them.
+const AHEAD: usize = 8;
 
 /// How an archive is loaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +92,48 @@ pub fn load(store: &Store, reader: impl Read, options: &LoadOptions, now: Timest
         loaded.notes.extend(note(found));
     }
     Ok(loaded)
+}
+
+/// As [`load`], of an archive that arrives in pieces.
+pub async fn load_arriving(
+    world: Arc<World>,
+    pieces: impl Stream<Item = io::Result<Bytes>>,
+    options: LoadOptions,
+) -> Result<Loaded, Fault> {
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    let loading = tokio::task::spawn_blocking(move || {
+        load(&world.acr, Arriving { receiver, piece: Bytes::new() }, &options, world.clock.now())
+    });
+    let mut pieces = pin!(pieces);
+    while let Some(piece) = pieces.next().await {
+        let broken = piece.is_err();
+        // Nobody takes the rest of an archive that is refused.
+        if sender.send(piece).await.is_err() || broken {
+            break;
+        }
+    }
+    drop(sender);
+    loading.await.unwrap_or_else(|_| fault("the archive could not be read"))
+}
+
+/// Pieces as a reader, for who may wait.
+struct Arriving {
+    receiver: mpsc::Receiver<io::Result<Bytes>>,
+    piece: Bytes,
+}
+
+impl Read for Arriving {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.piece.is_empty() {
+            match self.receiver.blocking_recv() {
+                Some(piece) => self.piece = piece?,
+                None => return Ok(0),
+            }
+        }
+        let length = self.piece.len().min(buffer.len());
+        self.piece.copy_to_slice(buffer.get_mut(..length).unwrap_or_default());
+        Ok(length)
+    }
 }
 
 fn note(found: &Found) -> Option<String> {

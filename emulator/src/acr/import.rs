@@ -157,7 +157,7 @@ fn admit_target(target: &Registry) -> Result<(), Reason> {
 
 fn is_closed(registry: &Registry) -> bool {
     let settings = registry.settings.read();
-    (!settings.public_network_access || settings.allowed.is_some()) && !settings.bypass_azure_services
+    settings.is_restricted() && !settings.bypass_azure_services
 }
 
 /// What is reported of a registry that its network rules close.
@@ -237,11 +237,8 @@ fn by_resource(world: &World, caller: &Caller, id: &ResourceId, repository: &str
 
 /// Signs in as a client at the wire would, for this one repository. By its host a registry is reached as from anywhere.
 fn signed_in(world: &World, registry: &Arc<Registry>, given: Option<&BasicCredential>, repository: &str) -> Result<(), Reason> {
-    {
-        let settings = registry.settings.read();
-        if !settings.public_network_access || settings.allowed.is_some() {
-            return Err(closed());
-        }
+    if registry.settings.read().is_restricted() {
+        return Err(closed());
     }
     let needs = [Scope::repository(repository, &["pull"])];
     let correlation = world.ids.uuid().to_string();

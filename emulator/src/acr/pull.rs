@@ -4,6 +4,7 @@
 //! the kubelet (`acr-credential-provider`).
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -24,7 +25,7 @@ const AUDIENCE: &str = "https://containerregistry.azure.net";
 /// Azure's resolver, which a node asks.
 const RESOLVER: &str = "168.63.129.16:53";
 /// The address that a node's requests come from, in a firewall's answer.
-pub(super) const NODE_ADDRESS: &str = "10.224.0.4";
+pub(super) const NODE_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 224, 0, 4));
 /// What Go's `url.QueryEscape` leaves as it is.
 const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 

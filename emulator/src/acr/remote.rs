@@ -4,11 +4,14 @@
 //! Source: OCI Distribution Specification 1.1; CNCF Distribution "Token Authentication" (the challenge, the token request); RFC 9110
 //! §11 (`WWW-Authenticate`). Errors: as Azure's import reports them.
 
+use std::future::ready;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use reqwest::{Client, Response, StatusCode, Url};
 use serde_json::Value;
@@ -19,9 +22,9 @@ use super::image::Image;
 use super::import::{Reason, not_found, refusal, too_many};
 use super::manifests;
 use super::pull::BasicCredential;
-use super::received::Received;
+use super::received::{self, Received};
 use super::store::BlobPool;
-use super::upstream;
+use super::{upstream, wire};
 
 /// A server is given this long between two signs of life.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -176,7 +179,7 @@ impl<'a> Session<'a> {
         let accept = [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST].join(", ");
         let response = self.get(&format!("manifests/{reference}"), Some(&accept)).await?;
         let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let media_type = media_type.map(|text| text.split(';').next().unwrap_or(text).trim().to_owned());
+        let media_type = media_type.map(|text| wire::essence(text).to_owned());
         let told = response.headers().get("docker-content-digest").and_then(|value| value.to_str().ok()).and_then(Digest::parse);
         let bytes =
             limited(response, manifests::LARGEST).await.ok_or_else(|| broken("the manifest is too large or broke off"))?;
@@ -194,29 +197,25 @@ impl<'a> Session<'a> {
 
     async fn blob(&mut self, pool: &Arc<BlobPool>, descriptor: &Descriptor) -> Result<Received, Reason> {
         let digest = &descriptor.digest;
-        let mut response = self.get(&format!("blobs/{digest}"), None).await.map_err(|reason| match reason.0 {
+        let response = self.get(&format!("blobs/{digest}"), None).await.map_err(|reason| match reason.0 {
             "InvalidParameters" => copying(),
             _ => reason,
         })?;
         let mut content = Received::new(&pool.spool);
         content.expect(digest);
-        while let Some(piece) = response.chunk().await.map_err(|_| copying())? {
-            content = pushed(content, piece).await?;
-            if content.size() > descriptor.size {
-                return Err(unexpected_length());
-            }
-        }
+        // More than was told is not waited for.
+        let size = descriptor.size;
+        let pieces = response.bytes_stream().scan(0, move |come, piece| {
+            let wanted = *come <= size;
+            *come += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+            ready(wanted.then_some(piece))
+        });
+        let content = received::receive(Body::from_stream(pieces), content).await.map_err(|_| copying())?;
         if content.size() != descriptor.size {
             return Err(unexpected_length());
         }
         if content.has_digest(digest).unwrap_or(false) { Ok(content) } else { Err(copying()) }
     }
-}
-
-/// Writing may wait for a disk.
-async fn pushed(mut content: Received, piece: Bytes) -> Result<Received, Reason> {
-    let pushed = tokio::task::spawn_blocking(move || content.push(piece).map(|()| content)).await;
-    pushed.ok().and_then(Result::ok).ok_or_else(copying)
 }
 
 fn copying() -> Reason {

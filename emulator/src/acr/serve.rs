@@ -78,19 +78,20 @@ async fn answer(world: Arc<World>, conn: Conn, parts: Parts, body: Body) -> Resp
         Ok(Route::NoManifest(_)) if call.method != Method::PUT => Err(NoRoute::Unmatched),
         route => route,
     };
+    let refused = auth::firewall(&call.registry, conn.peer.ip()).err();
+    let refused = refused.map(|error| stamped(&call, Answer::from(error), true));
     let route = match route {
-        Err(fault) => {
-            return match (auth::firewall(&call.registry, &conn.peer.ip().to_string()), fault) {
-                (Err(error), _) => stamped(&call, Answer::from(error), true),
-                (Ok(()), NoRoute::Outside) => outside(&call),
-                (Ok(()), NoRoute::Unmatched) => unmatched(&call),
-            };
-        }
         Ok(route) => route,
+        Err(fault) => {
+            return refused.unwrap_or_else(|| match fault {
+                NoRoute::Outside => outside(&call),
+                NoRoute::Unmatched => unmatched(&call),
+            });
+        }
     };
-    let response = match auth::firewall(&call.registry, &conn.peer.ip().to_string()) {
-        Ok(()) => routed(&call, &route, body).await,
-        Err(error) => stamped(&call, Answer::from(error), true),
+    let response = match refused {
+        Some(refused) => refused,
+        None => routed(&call, &route, body).await,
     };
     audit::wire(&call, &conn, &route, &response);
     response
@@ -131,8 +132,7 @@ fn stamped(call: &Call, answer: Answer, exposed: bool) -> Response {
 }
 
 fn unmatched(call: &Call) -> Response {
-    let answer = Answer::text(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "404 page not found\n".into());
-    stamped(call, answer, false)
+    stamped(call, Answer::not_routed(), false)
 }
 
 fn outside(call: &Call) -> Response {

@@ -61,7 +61,7 @@ impl Fields {
     /// Reads a form. A body that says that it is something else is not read as one (inferred).
     async fn of_body(call: &Call, body: Body) -> Result<Self, Error> {
         let kind = call.headers.get("content-type").map(|kind| kind.to_str().unwrap_or_default());
-        let essence = kind.map(|kind| kind.split(';').next().unwrap_or_default().trim());
+        let essence = kind.map(wire::essence);
         match essence {
             None => {}
             Some(kind) if kind.eq_ignore_ascii_case(FORM) => {}

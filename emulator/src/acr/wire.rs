@@ -80,8 +80,13 @@ impl Call {
     /// The media types of every `Accept` line.
     pub fn accept(&self) -> Vec<&str> {
         let lines = self.headers.get_all("accept").iter().filter_map(|line| line.to_str().ok());
-        lines.flat_map(|line| line.split(',')).map(|it| it.split(';').next().unwrap_or(it).trim()).collect()
+        lines.flat_map(|line| line.split(',')).map(essence).collect()
     }
+}
+
+/// A media type without its parameters.
+pub fn essence(text: &str) -> &str {
+    text.split(';').next().unwrap_or(text).trim()
 }
 
 /// The first value of a parameter.
@@ -125,6 +130,11 @@ impl Answer {
     /// Text of some type.
     pub fn text(status: StatusCode, media_type: &str, text: String) -> Self {
         Self::bytes(status, media_type, Bytes::from(text))
+    }
+
+    /// What a path that no route matches gets: Go's router says it so.
+    pub fn not_routed() -> Self {
+        Self::text(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "404 page not found\n".into())
     }
 
     /// Bytes of some type.

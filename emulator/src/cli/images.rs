@@ -2,13 +2,14 @@
 //! A running emulator takes them through its control API; `--images` puts them into one that starts.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use clap::{Args, Subcommand, ValueEnum};
+use futures_util::Stream;
 use reqwest::{Body, Client, Method, Url};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -20,7 +21,7 @@ use crate::world::World;
 
 /// As much of an archive is sent at once.
 const PIECE: usize = 256 * 1024;
-/// As many pieces may wait for the connection.
+/// As many pieces may wait for who takes them.
 const AHEAD: usize = 4;
 /// How archives of images are called.
 const ENDINGS: [&str; 3] = [".tar", ".tar.gz", ".tgz"];
@@ -140,13 +141,8 @@ pub(super) async fn load_at_start(world: &Arc<World>, given: &[String]) -> Resul
             _ => (text.as_str(), None),
         };
         for path in archives(Path::new(path))? {
-            let (world, options) = (world.clone(), LoadOptions { name: name.clone(), partial: false });
-            let archive = Archive::open(&path)?;
-            let loading = tokio::task::spawn_blocking(move || {
-                let now = world.clock.now();
-                archive.read(|reader| images::load(&world.acr, reader, &options, now))
-            });
-            let loaded = loading.await.map_err(|error| Failure::Images(error.to_string()))?;
+            let options = LoadOptions { name: name.clone(), partial: false };
+            let loaded = images::load_arriving(world.clone(), Archive::open(&path)?.pieces(), options).await;
             let loaded = loaded.map_err(|fault| Failure::Images(fault.to_string()).about(&path))?;
             for note in loaded.notes {
                 eprintln!("note: {note}");
@@ -209,51 +205,26 @@ impl Archive {
         }
     }
 
-    /// Reads the archive.
-    fn read<T>(self, reader: impl FnOnce(Box<dyn Read>) -> T) -> T {
-        match self {
-            Self::File(file) => reader(Box::new(file)),
-            folder @ Self::Folder(_) => {
-                let (sender, receiver) = std::sync::mpsc::sync_channel::<io::Result<Vec<u8>>>(AHEAD);
-                let writing = std::thread::spawn(move || {
-                    let mut pieces = Pieces { piece: Vec::new(), send: |piece| sender.send(Ok(piece)).is_ok() };
-                    if let Err(error) = folder.write(&mut pieces).and_then(|()| pieces.flush()) {
-                        let _ = sender.send(Err(error));
-                    }
-                });
-                let result = reader(Box::new(Received { receiver, piece: io::Cursor::default() }));
-                // It ends by itself: nobody takes what it sends any more.
-                drop(writing);
-                result
-            }
-        }
-    }
-
-    /// Sends the archive as the body of a request, while it is read on a thread of its own.
-    fn into_body(self) -> Body {
+    /// The archive in pieces, read on a thread of its own.
+    fn pieces(self) -> impl Stream<Item = io::Result<Bytes>> {
         let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(AHEAD);
         tokio::task::spawn_blocking(move || {
-            let mut pieces =
-                Pieces { piece: Vec::new(), send: |piece: Vec<u8>| sender.blocking_send(Ok(Bytes::from(piece))).is_ok() };
+            let mut pieces = Pieces { piece: Vec::new(), sender: sender.clone() };
             if let Err(error) = self.write(&mut pieces).and_then(|()| pieces.flush()) {
                 let _ = sender.blocking_send(Err(error));
             }
         });
-        let next = |mut receiver: mpsc::Receiver<io::Result<Bytes>>| async move {
-            let piece = receiver.recv().await?;
-            Some((piece, receiver))
-        };
-        Body::wrap_stream(futures_util::stream::unfold(receiver, next))
+        futures_util::stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) })
     }
 }
 
 /// Cuts what is written into pieces and sends them.
-struct Pieces<S> {
+struct Pieces {
     piece: Vec<u8>,
-    send: S,
+    sender: mpsc::Sender<io::Result<Bytes>>,
 }
 
-impl<S: FnMut(Vec<u8>) -> bool> Write for Pieces<S> {
+impl Write for Pieces {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.piece.extend_from_slice(bytes);
         if self.piece.len() >= PIECE {
@@ -264,28 +235,8 @@ impl<S: FnMut(Vec<u8>) -> bool> Write for Pieces<S> {
 
     fn flush(&mut self) -> io::Result<()> {
         let piece = std::mem::take(&mut self.piece);
-        if piece.is_empty() || (self.send)(piece) { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
-    }
-}
-
-/// The other end of [`Pieces`].
-struct Received {
-    receiver: std::sync::mpsc::Receiver<io::Result<Vec<u8>>>,
-    piece: io::Cursor<Vec<u8>>,
-}
-
-impl Read for Received {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let length = self.piece.read(buffer)?;
-            if length > 0 || buffer.is_empty() {
-                return Ok(length);
-            }
-            match self.receiver.recv() {
-                Ok(piece) => self.piece = io::Cursor::new(piece?),
-                Err(_) => return Ok(0),
-            }
-        }
+        let sent = piece.is_empty() || self.sender.blocking_send(Ok(piece.into())).is_ok();
+        if sent { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
     }
 }
 
@@ -311,7 +262,7 @@ impl Place {
         let client = Client::builder().no_proxy().build().map_err(|error| unreachable(&error))?;
         let mut request = client.request(method, url);
         if let Some(archive) = archive {
-            request = request.header("content-type", "application/x-tar").body(archive.into_body());
+            request = request.header("content-type", "application/x-tar").body(Body::wrap_stream(archive.pieces()));
         }
         let response = request.send().await.map_err(|error| unreachable(&error))?;
         let good = response.status().is_success();

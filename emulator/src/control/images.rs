@@ -2,7 +2,7 @@
 //! as a tar, plain or gzipped) as it arrives, `?as=NAME` says what its image is called, `?partial=true` lets an index name platforms
 //! that the archive leaves out; `GET` lists, `DELETE ?name=NAME` removes.
 
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -11,19 +11,14 @@ use axum::extract::rejection::QueryRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use bytes::{Buf as _, Bytes};
 use futures_util::StreamExt as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 
 use super::problem;
 use crate::acr::images::{self, LoadOptions};
 use crate::acr::pull::Reference;
 use crate::world::World;
-
-/// As many pieces may wait for whoever reads them.
-const AHEAD: usize = 8;
 
 pub(super) async fn list(Extension(world): Extension<Arc<World>>) -> Json<Value> {
     Json(json!({ "images": images::list(&world.acr) }))
@@ -41,43 +36,12 @@ pub(super) async fn load(
             return problem(StatusCode::BAD_REQUEST, format!("{rejection}; the query may have as=NAME and partial=true"));
         }
     };
-    let (sender, receiver) = mpsc::channel(AHEAD);
-    let loading = tokio::task::spawn_blocking(move || {
-        images::load(&world.acr, Arriving { receiver, piece: Bytes::new() }, &options, world.clock.now())
-    });
-    let mut pieces = body.into_data_stream();
-    while let Some(piece) = pieces.next().await {
-        let broken = piece.is_err();
-        let _ = sender.send(piece.map_err(io::Error::other)).await;
-        if broken {
-            break;
-        }
-    }
-    drop(sender);
-    match loading.await {
-        Ok(Ok(loaded)) => (StatusCode::CREATED, Json(loaded)).into_response(),
-        Ok(Err(fault)) => problem(StatusCode::BAD_REQUEST, fault.to_string()),
-        Err(_) => problem(StatusCode::BAD_REQUEST, "the archive could not be read"),
-    }
-}
-
-/// A body as a reader, for who may wait.
-struct Arriving {
-    receiver: mpsc::Receiver<io::Result<Bytes>>,
-    piece: Bytes,
-}
-
-impl Read for Arriving {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.piece.is_empty() {
-            match self.receiver.blocking_recv() {
-                Some(piece) => self.piece = piece?,
-                None => return Ok(0),
-            }
-        }
-        let length = self.piece.len().min(buffer.len());
-        self.piece.copy_to_slice(buffer.get_mut(..length).unwrap_or_default());
-        Ok(length)
+    let mut pieces = body.into_data_stream().map(|piece| piece.map_err(io::Error::other));
+    let loaded = images::load_arriving(world, &mut pieces, options).await;
+    while let Some(Ok(_)) = pieces.next().await {}
+    match loaded {
+        Ok(loaded) => (StatusCode::CREATED, Json(loaded)).into_response(),
+        Err(fault) => problem(StatusCode::BAD_REQUEST, fault.to_string()),
     }
 }
 

@@ -83,7 +83,7 @@ pub(in crate::acr) fn get_manifest(call: &Call, granted: &Granted, name: &str, r
 async fn put_manifest(call: &Call, granted: &Granted, name: &str, reference: &str, body: Body) -> Result<Answer, Error> {
     let bytes = wire::small_body(body, manifests::LARGEST).await;
     let bytes = bytes.ok_or_else(|| Error::manifest_invalid("http: request body too large"))?;
-    let media_type = call.header("content-type").map(|it| it.split(';').next().unwrap_or(it).trim()).filter(|it| !it.is_empty());
+    let media_type = call.header("content-type").map(wire::essence).filter(|it| !it.is_empty());
     let tags: Vec<&str> = call.parameters("tag").collect();
     let document = manifests::put(&call.world, granted, name, (reference, &tags), media_type, bytes)?;
     let digest = document.digest.as_str();

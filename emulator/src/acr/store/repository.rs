@@ -152,6 +152,11 @@ impl Repository {
         self.blobs.insert(digest, blob);
     }
 
+    /// The digest that a reference stands for: its own, or its tag's.
+    pub fn digest_of(&self, reference: &str) -> Option<Digest> {
+        Digest::parse(reference).or_else(|| self.tags.get(reference).map(|tag| tag.digest.clone()))
+    }
+
     /// The tags that point to a manifest.
     pub fn tags_of<'a>(&'a self, digest: &'a Digest) -> impl Iterator<Item = &'a str> {
         self.tags.iter().filter(move |(_, tag)| tag.digest == *digest).map(|(name, _)| name.as_str())

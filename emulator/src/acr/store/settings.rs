@@ -77,6 +77,13 @@ fn mask(bits: u32) -> u32 {
     u32::MAX.checked_shl(32 - bits).unwrap_or(0)
 }
 
+impl Settings {
+    /// Whether not everyone may reach the registry.
+    pub fn is_restricted(&self) -> bool {
+        !self.public_network_access || self.allowed.is_some()
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

@@ -18,7 +18,7 @@ use crate::acr::{auth, catalog, serve, tags};
 pub fn answer(call: &Call, route: Option<&Route>) -> Response {
     let profile = profile(&call.registry.login_server);
     let answer = match route {
-        None => not_routed(),
+        None => Answer::not_routed(),
         Some(_) if !matches!(call.method, Method::GET | Method::HEAD) => {
             Error::unsupported("azlet does not implement writing to a registry outside of Azure").into()
         }
@@ -27,10 +27,6 @@ pub fn answer(call: &Call, route: Option<&Route>) -> Response {
     let mut response = answer.into_response(&call.method);
     stamp(response.headers_mut());
     response
-}
-
-fn not_routed() -> Answer {
-    Answer::text(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "404 page not found\n".into())
 }
 
 fn stamp(headers: &mut HeaderMap) {
@@ -47,7 +43,7 @@ fn resource(call: &Call, profile: &Profile, route: &Route) -> Answer {
         Route::Tags(name) | Route::Manifest(name, _) | Route::Referrers(name, _) | Route::Blob(name, _) => {
             (vec![Scope::repository(name, &["pull"])], Some(name.as_str()))
         }
-        _ => return not_routed(),
+        _ => return Answer::not_routed(),
     };
     if let Err(refusal) = admit(call, profile, &needs, repository) {
         return *refusal;

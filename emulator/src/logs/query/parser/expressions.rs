@@ -120,33 +120,25 @@ impl Parser<'_> {
     }
 
     fn sum(&mut self) -> Result<Expression, Fault> {
-        let mut left = self.product()?;
-        loop {
-            let sign = if self.sign("+") {
-                "+"
-            } else if self.sign("-") {
-                "-"
-            } else {
-                return Ok(left);
-            };
-            self.link()?;
-            left = Expression::Both(Box::new(left), sign, Box::new(self.product()?));
-        }
+        self.chain(["+", "-"], Self::product)
     }
 
     fn product(&mut self) -> Result<Expression, Fault> {
-        let mut left = self.unary()?;
-        loop {
-            let sign = if self.sign("*") {
-                "*"
-            } else if self.sign("/") {
-                "/"
-            } else {
-                return Ok(left);
-            };
+        self.chain(["*", "/"], Self::unary)
+    }
+
+    /// Operands with any of some signs between them, from left to right.
+    fn chain(
+        &mut self,
+        signs: [&'static str; 2],
+        operand: fn(&mut Self) -> Result<Expression, Fault>,
+    ) -> Result<Expression, Fault> {
+        let mut left = operand(self)?;
+        while let Some(sign) = signs.into_iter().find(|sign| self.sign(sign)) {
             self.link()?;
-            left = Expression::Both(Box::new(left), sign, Box::new(self.unary()?));
+            left = Expression::Both(Box::new(left), sign, Box::new(operand(self)?));
         }
+        Ok(left)
     }
 
     fn unary(&mut self) -> Result<Expression, Fault> {
