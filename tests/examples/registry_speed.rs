@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -139,6 +139,8 @@ impl Server {
         for _ in 0..500 {
             if let Ok(stream) = TcpStream::connect(("127.0.0.1", self.port)).await {
                 stream.set_nodelay(true).expect("an option");
+                // The TLS library reads 4 KiB at a time, which would make the client the slower side.
+                let stream = BufReader::with_capacity(64 * 1024, stream);
                 let name = ServerName::try_from(host).expect("a name");
                 let stream: Box<dyn Stream> = match &self.tls {
                     Some(tls) => Box::new(tls.connect(name, stream).await.expect("TLS")),

@@ -4,18 +4,21 @@ use std::net::SocketAddr;
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::server::Acceptor;
 
 use super::malformed::Answering;
-use super::rewind::Rewind;
 use super::serve::Service;
 
 /// The first byte of a TLS record that carries a handshake (RFC 8446, section 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
+/// As much is taken from a connection at once. The TLS library asks for 4 KiB at a time, which would be a system call each.
+const AHEAD: usize = 64 * 1024;
+/// As much is encrypted before it is sent: a piece of a blob, so that it is one system call.
+const ENCRYPTED: usize = 256 * 1024;
 
 /// Accepts until told to stop; then every open connection ends too.
 pub(super) async fn accept(socket: TcpListener, service: Service, stopped: watch::Receiver<bool>) {
@@ -46,9 +49,10 @@ pub(super) async fn converse<S>(stream: S, peer: SocketAddr, tunnel: Option<Stri
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (first, stream) = match Rewind::peek(stream).await {
-        Ok(Some(peeked)) => peeked,
-        Ok(None) => return,
+    let mut stream = BufReader::with_capacity(AHEAD, stream);
+    let first = match stream.fill_buf().await {
+        Ok([first, ..]) => *first,
+        Ok([]) => return,
         Err(error) => return tracing::debug!(%error, "a connection ended before its first byte"),
     };
     if first != TLS_HANDSHAKE {
@@ -60,7 +64,8 @@ where
         hello.into_stream(tls).await
     };
     match handshake.await {
-        Ok(stream) => {
+        Ok(mut stream) => {
+            stream.get_mut().1.set_buffer_limit(Some(ENCRYPTED));
             let connection = service.connection(peer, "https", tunnel);
             if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
                 http(TokioIo::new(Answering::new(stream)), connection).await;

@@ -5,7 +5,6 @@ pub mod conn;
 mod hosts;
 mod listener;
 mod malformed;
-mod rewind;
 mod serve;
 mod tls;
 
