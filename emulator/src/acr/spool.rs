@@ -117,10 +117,30 @@ impl SpoolFile {
         Ok(bytes)
     }
 
+    /// Reads so many bytes if the system has them in memory, so that nobody waits; nothing if it has not, or cannot say.
+    pub fn read_at_hand(&self, length: usize, at: u64) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        at_hand(self.file.as_ref()?, &mut bytes, at).then_some(bytes)
+    }
+
     /// Gives back the room behind `size`.
     pub fn truncate(&self, size: u64) -> io::Result<()> {
         self.file()?.set_len(size)
     }
+}
+
+/// Fills a buffer from what the system holds of a file in memory; false if that is not all of it.
+#[cfg(target_os = "linux")]
+fn at_hand(file: &File, bytes: &mut [u8], at: u64) -> bool {
+    use rustix::io::{ReadWriteFlags, preadv2};
+
+    let length = bytes.len();
+    preadv2(file, &mut [io::IoSliceMut::new(bytes)], at, ReadWriteFlags::NOWAIT) == Ok(length)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn at_hand(_: &File, _: &mut [u8], _: u64) -> bool {
+    false
 }
 
 impl Drop for SpoolFile {
@@ -158,6 +178,9 @@ mod tests {
         file.write_pieces(&pieces, 7).expect("room");
         let all = pieces.concat();
         assert_eq!(file.read(all.len(), 7).expect("it is there"), all);
+        // Whether it can be told depends on the file system; what is read is right.
+        assert!(file.read_at_hand(all.len(), 7).is_none_or(|read| read == all));
+        assert!(file.read_at_hand(all.len(), 8).is_none(), "there is not so much");
         file.truncate(4).expect("a change of size");
         assert!(file.read(4, 3).is_err(), "what was behind is gone");
         let mode = file.file().and_then(File::metadata).expect("a file").permissions().mode();

@@ -17,8 +17,6 @@ use super::serve::Service;
 const TLS_HANDSHAKE: u8 = 0x16;
 /// As much is taken from a connection at once. The TLS library asks for 4 KiB at a time, which would be a system call each.
 const AHEAD: usize = 64 * 1024;
-/// As much is encrypted before it is sent: a piece of a blob, so that it is one system call.
-const ENCRYPTED: usize = 256 * 1024;
 
 /// Accepts until told to stop; then every open connection ends too.
 pub(super) async fn accept(socket: TcpListener, service: Service, stopped: watch::Receiver<bool>) {
@@ -64,8 +62,7 @@ where
         hello.into_stream(tls).await
     };
     match handshake.await {
-        Ok(mut stream) => {
-            stream.get_mut().1.set_buffer_limit(Some(ENCRYPTED));
+        Ok(stream) => {
             let connection = service.connection(peer, "https", tunnel);
             if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
                 http(TokioIo::new(Answering::new(stream)), connection).await;
