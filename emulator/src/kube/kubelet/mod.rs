@@ -9,6 +9,7 @@ mod containers;
 mod images;
 pub mod logs;
 mod program;
+pub mod shell;
 mod status;
 
 use std::collections::{BTreeMap, HashMap};
