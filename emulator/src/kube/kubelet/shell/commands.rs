@@ -70,9 +70,8 @@ impl Machine {
                 let name = arguments.last().cloned().unwrap_or_default();
                 self.say(&format!("/bin/{name}"), streams)
             }
-            "cat" | "head" | "tail" | "wc" | "grep" | "ls" | "touch" | "rm" | "mkdir" | "mv" | "cp" | "tee" | "sort" | "base64" => {
-                self.file_program(name, arguments, streams)
-            }
+            "cat" | "head" | "tail" | "wc" | "grep" | "ls" | "touch" | "rm" | "mkdir" | "mv" | "cp" | "tee" | "sort"
+            | "base64" => self.file_program(name, arguments, streams),
             _ => self.unknown(program),
         }
     }

@@ -76,7 +76,13 @@ impl Machine {
         };
         let filled = known.as_ref().is_some_and(|value| !value.is_empty());
         match or {
-            Some(('+', word)) => if filled { self.one_word(word) } else { Ok(String::new()) },
+            Some(('+', word)) => {
+                if filled {
+                    self.one_word(word)
+                } else {
+                    Ok(String::new())
+                }
+            }
             Some(('=', word)) if !filled => {
                 let value = self.one_word(word)?;
                 self.set(name, value.clone());

@@ -214,7 +214,8 @@ impl Machine {
     fn ends(&mut self, program: &str, arguments: &[String], streams: &Streams) -> Flow {
         let (mut count, mut names, mut words) = (10_usize, Vec::new(), arguments.iter());
         while let Some(word) = words.next() {
-            let number = if word == "-n" { words.next().cloned() } else { word.strip_prefix('-').map(|rest| rest.replace('n', "")) };
+            let number =
+                if word == "-n" { words.next().cloned() } else { word.strip_prefix('-').map(|rest| rest.replace('n', "")) };
             match number {
                 Some(number) => count = number.parse().unwrap_or(count),
                 None => names.push(word.clone()),

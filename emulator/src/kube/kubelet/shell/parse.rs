@@ -466,7 +466,8 @@ impl Parser {
         match text.chars().next() {
             Some(operator @ ('-' | '=' | '+' | '?')) if !name.is_empty() => {
                 let depth = self.depth;
-                let word = self.deeper(|_| Self { chars: text.chars().skip(1).collect(), at: 0, depth: depth + 1 }.whole_word())?;
+                let word =
+                    self.deeper(|_| Self { chars: text.chars().skip(1).collect(), at: 0, depth: depth + 1 }.whole_word())?;
                 Ok(Piece::Variable { name, or: Some((operator, Box::new(word))), quoted })
             }
             _ => Err(format!("azlet's shell does not know ${{{name}{inner}}}")),
