@@ -147,7 +147,8 @@ pub fn take_typed(
         }));
     }
     let mut findings = types::Findings::default();
-    let mut object = types::conform(kind, value, &mut findings).map_err(cannot)?;
+    let type_name = kinds::by_api_version(&expected, kind).map_or(kind, kinds::Kind::type_name);
+    let mut object = types::conform(type_name, value, &mut findings).map_err(cannot)?;
     if validation == FieldValidation::Strict && !findings.warnings.is_empty() {
         return Err(cannot(format!("strict decoding error: {}", findings.warnings.join(", "))));
     }

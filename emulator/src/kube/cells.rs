@@ -22,7 +22,16 @@ pub fn of(kind: &Kind, object: &Value, now: Timestamp) -> Vec<Value> {
         "ConfigMap" => vec![name, (count(&object["data"]) + count(&object["binaryData"])).into(), old],
         "Endpoints" => vec![name, endpoints(object).into(), old],
         "Lease" => vec![name, text(&object["spec"]["holderIdentity"]).into(), old],
-        _ => vec![name, old],
+        _ => std::iter::once(name).chain(kind.columns.iter().map(|column| by_title(column, object, &old))).collect(),
+    }
+}
+
+/// What a column shows that every kind can have.
+fn by_title(column: &str, object: &Value, old: &Value) -> Value {
+    match column {
+        "Age string" => old.clone(),
+        "Created At date" => object["metadata"]["creationTimestamp"].clone(),
+        _ => Value::Null,
     }
 }
 

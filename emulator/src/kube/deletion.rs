@@ -321,7 +321,7 @@ fn release_owner(state: &mut State, steps: &mut Vec<Step>, key: &Key) {
 
 /// The keys of what a namespace holds, found kind by kind: the rest of the cluster costs nothing.
 fn contents<'a>(state: &'a State, namespace: &'a str) -> impl Iterator<Item = &'a Key> {
-    let kinds = kinds::all().iter().filter(|kind| kind.namespaced);
+    let kinds = kinds::all().iter().filter(|kind| kind.namespaced && !kind.is_converted());
     kinds.flat_map(move |kind| state.of_kind(kind, Some(namespace))).map(|(key, _)| key)
 }
 

@@ -16,19 +16,36 @@ pub fn groups() -> Vec<(&'static str, &'static str)> {
     groups
 }
 
+/// The groups, each once.
+fn names() -> Vec<&'static str> {
+    let mut names: Vec<&str> = groups().into_iter().map(|(group, _)| group).collect();
+    names.dedup();
+    names
+}
+
+/// The versions of a group, the preferred one first.
+fn versions_of(group: &str) -> impl Iterator<Item = &'static str> {
+    groups().into_iter().filter(move |(name, _)| *name == group).map(|(_, version)| version)
+}
+
 fn kinds_of(group: &str, version: &str) -> impl Iterator<Item = &'static Kind> {
     kinds::all().iter().filter(move |kind| kind.group == group && kind.version == version)
 }
 
 /// The aggregated form, of the core (`/api`) or of all other groups (`/apis`).
 pub fn aggregated(core: bool) -> Value {
-    let items: Vec<Value> = groups()
+    let items: Vec<Value> = names()
         .into_iter()
-        .filter(|(group, _)| group.is_empty() == core)
-        .map(|(group, version)| {
-            let resources: Vec<Value> = kinds_of(group, version).map(aggregated_resource).collect();
+        .filter(|group| group.is_empty() == core)
+        .map(|group| {
+            let versions: Vec<Value> = versions_of(group)
+                .map(|version| {
+                    let resources: Vec<Value> = kinds_of(group, version).map(aggregated_resource).collect();
+                    json!({"version": version, "resources": resources, "freshness": "Current"})
+                })
+                .collect();
             let metadata = if core { json!({}) } else { json!({"name": group}) };
-            json!({"metadata": metadata, "versions": [{"version": version, "resources": resources, "freshness": "Current"}]})
+            json!({"metadata": metadata, "versions": versions})
         })
         .collect();
     json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items})
@@ -72,23 +89,23 @@ pub fn versions(host: &str) -> Value {
         "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": format!("{host}:443")}]})
 }
 
-fn group_entry(group: &str, version: &str) -> Value {
-    let entry = json!({"groupVersion": format!("{group}/{version}"), "version": version});
-    json!({"name": group, "versions": [entry.clone()], "preferredVersion": entry})
+fn group_entry(group: &str) -> Value {
+    let entry = |version: &str| json!({"groupVersion": format!("{group}/{version}"), "version": version});
+    let versions: Vec<Value> = versions_of(group).map(entry).collect();
+    json!({"name": group, "preferredVersion": versions.first(), "versions": versions})
 }
 
 /// `/apis` in the older form.
 pub fn group_list() -> Value {
-    let list: Vec<Value> =
-        groups().into_iter().filter(|(group, _)| !group.is_empty()).map(|(group, version)| group_entry(group, version)).collect();
+    let list: Vec<Value> = names().into_iter().filter(|group| !group.is_empty()).map(group_entry).collect();
     json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": list})
 }
 
 /// `/apis/GROUP`.
 pub fn group(name: &str) -> Option<Value> {
-    let (group, version) = groups().into_iter().find(|(group, _)| !group.is_empty() && *group == name)?;
+    let group = names().into_iter().find(|group| !group.is_empty() && *group == name)?;
     let mut entry = json!({"kind": "APIGroup", "apiVersion": "v1"});
-    if let (Value::Object(entry), Value::Object(fields)) = (&mut entry, group_entry(group, version)) {
+    if let (Value::Object(entry), Value::Object(fields)) = (&mut entry, group_entry(group)) {
         entry.extend(fields);
     }
     Some(entry)
@@ -140,8 +157,10 @@ mod tests {
     fn both_forms_name_the_same_resources() {
         let mut aggregated_names = Vec::new();
         for group in aggregated(false)["items"].as_array().into_iter().flatten() {
-            for resource in group["versions"][0]["resources"].as_array().into_iter().flatten() {
-                aggregated_names.push(resource["resource"].as_str().unwrap_or("").to_owned());
+            for version in group["versions"].as_array().into_iter().flatten() {
+                for resource in version["resources"].as_array().into_iter().flatten() {
+                    aggregated_names.push(resource["resource"].as_str().unwrap_or("").to_owned());
+                }
             }
         }
         let listed: Vec<String> = groups()

@@ -11,7 +11,14 @@ const ALL_VERBS: &str = "create delete deletecollection get list patch update wa
 
 static TABLE: LazyLock<Vec<Kind>> = LazyLock::new(|| {
     let rows: Vec<Kind> = serde_json::from_str(KINDS).expect("fixtures/kubernetes/kinds.json holds kinds: a test reads it");
-    rows.into_iter().enumerate().map(|(index, kind)| Kind { index, ..kind }).collect()
+    let mut kinds: Vec<Kind> = rows.into_iter().enumerate().map(|(index, kind)| Kind { index, hub: index, ..kind }).collect();
+    for index in 0..kinds.len() {
+        if let Some(stored) = &kinds[index].stored {
+            let kept_as = |other: &Kind| other.kind == kinds[index].kind && other.api_version() == *stored;
+            kinds[index].hub = kinds.iter().position(kept_as).expect("a kind is stored as one of the table: a test looks");
+        }
+    }
+    kinds
 });
 
 /// A kind of object.
@@ -21,6 +28,9 @@ pub struct Kind {
     /// Its place in the table: what objects are ordered by.
     #[serde(skip)]
     pub index: usize,
+    /// The place of the kind as which its objects are kept: its own, or that of another version (`convert.rs`).
+    #[serde(skip)]
+    pub hub: usize,
     /// The API group, empty for the core.
     pub group: String,
     /// The version.
@@ -31,6 +41,12 @@ pub struct Kind {
     pub plural: String,
     #[serde(default)]
     singular: Option<String>,
+    /// The name of its type in the table of types, if that is not the kind's.
+    #[serde(default, rename = "type")]
+    type_name: Option<String>,
+    /// The group and version as which its objects are kept, if not its own.
+    #[serde(default)]
+    stored: Option<String>,
     /// Short names, `po`.
     #[serde(default, rename = "short")]
     pub short_names: Vec<String>,
@@ -47,7 +63,7 @@ pub struct Kind {
     /// What lies below an object.
     #[serde(default)]
     pub subresources: Vec<Subresource>,
-    /// Printer columns between the name and the age: `Title type [priority]`.
+    /// Printer columns behind the name: `Title type [priority]`.
     pub columns: Vec<String>,
 }
 
@@ -78,6 +94,21 @@ impl Kind {
     /// `pod`.
     pub fn singular(&self) -> String {
         self.singular.clone().unwrap_or_else(|| self.kind.to_lowercase())
+    }
+
+    /// The name of its type in the table of types.
+    pub fn type_name(&self) -> &str {
+        self.type_name.as_deref().unwrap_or(&self.kind)
+    }
+
+    /// The kind as which its objects are kept.
+    pub fn kept_as(&self) -> &'static Kind {
+        &all()[self.hub]
+    }
+
+    /// Whether its objects are kept as objects of another kind.
+    pub fn is_converted(&self) -> bool {
+        self.hub != self.index
     }
 
     /// The verbs, in alphabetic order.
@@ -159,6 +190,25 @@ named_kinds! {
     SERVICES = "" "Service";
     DEPLOYMENTS = "apps" "Deployment";
     REPLICA_SETS = "apps" "ReplicaSet";
+    CONTROLLER_REVISIONS = "apps" "ControllerRevision";
+    DAEMON_SETS = "apps" "DaemonSet";
+    STATEFUL_SETS = "apps" "StatefulSet";
+    JOBS = "batch" "Job";
+    CRON_JOBS = "batch" "CronJob";
+    ENDPOINT_SLICES = "discovery.k8s.io" "EndpointSlice";
+    HORIZONTAL_POD_AUTOSCALERS = "autoscaling" "HorizontalPodAutoscaler";
+    POD_DISRUPTION_BUDGETS = "policy" "PodDisruptionBudget";
+    RESOURCE_QUOTAS = "" "ResourceQuota";
+    LIMIT_RANGES = "" "LimitRange";
+    PERSISTENT_VOLUMES = "" "PersistentVolume";
+    PERSISTENT_VOLUME_CLAIMS = "" "PersistentVolumeClaim";
+    PRIORITY_CLASSES = "scheduling.k8s.io" "PriorityClass";
+    STORAGE_CLASSES = "storage.k8s.io" "StorageClass";
+    CLUSTER_ROLES = "rbac.authorization.k8s.io" "ClusterRole";
+    CLUSTER_ROLE_BINDINGS = "rbac.authorization.k8s.io" "ClusterRoleBinding";
+    ROLES = "rbac.authorization.k8s.io" "Role";
+    ROLE_BINDINGS = "rbac.authorization.k8s.io" "RoleBinding";
+    CUSTOM_RESOURCE_DEFINITIONS = "apiextensions.k8s.io" "CustomResourceDefinition";
     LEASES = "coordination.k8s.io" "Lease";
 }
 
@@ -173,5 +223,8 @@ mod tests {
         let deployments = by_path("apps", "v1", "deployments");
         assert_eq!(deployments.map(|kind| qualified(&kind.kind, &kind.group)).as_deref(), Some("Deployment.apps"));
         assert_eq!(ENDPOINTS.singular(), "endpoints");
+        let older = by_path("autoscaling", "v1", "horizontalpodautoscalers").map(Kind::kept_as);
+        assert_eq!(older.map(|kind| kind.version.as_str()), Some("v2"));
+        assert!(all().iter().all(|kind| !kind.kept_as().is_converted()));
     }
 }

@@ -7,6 +7,7 @@ pub mod body;
 pub mod bootstrap;
 pub mod cells;
 pub mod controllers;
+pub mod convert;
 pub mod defaults;
 pub mod deletion;
 pub mod direct;

@@ -267,7 +267,7 @@ fn store(
     if new == **old {
         return Ok(old.clone());
     }
-    if kind.generation && new["spec"] != old["spec"] {
+    if kind.generation && content_differs(old, &new) {
         let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
         new["metadata"]["generation"] = generation.into();
     }
@@ -279,4 +279,16 @@ fn store(
         remove(state, world, &key);
     }
     Ok(stored)
+}
+
+/// Whether anything but metadata and status differs.
+fn content_differs(old: &Value, new: &Value) -> bool {
+    let content = |object: &Value| {
+        let fields = object.as_object().into_iter().flatten();
+        fields
+            .filter(|(name, _)| !matches!(name.as_str(), "metadata" | "status"))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect::<Map<_, _>>()
+    };
+    content(old) != content(new)
 }

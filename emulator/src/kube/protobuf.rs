@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::kinds;
 use super::types::{self, Field, Shape, Type, is_empty, leaves_out};
 use crate::kernel::clock::rfc3339_seconds;
 
@@ -90,7 +91,9 @@ pub fn decode_object(body: &[u8]) -> Result<Value, String> {
             _ => {}
         }
     }
-    let known = types::by_name(&kind).ok_or_else(|| format!("no kind \"{kind}\" is registered for version \"{api_version}\""))?;
+    let type_name = kinds::by_api_version(&api_version, &kind).map_or(kind.as_str(), kinds::Kind::type_name);
+    let known =
+        types::by_name(type_name).ok_or_else(|| format!("no kind \"{kind}\" is registered for version \"{api_version}\""))?;
     let mut object = Map::new();
     object.insert("kind".into(), kind.into());
     object.insert("apiVersion".into(), api_version.into());
@@ -159,9 +162,23 @@ fn entry(inner: &Shape, bytes: &[u8], depth: usize) -> Result<(String, Value), S
     Ok((key, item.unwrap_or_else(|| Value::String(String::new()))))
 }
 
+/// A list that stands where protobuf has no lists, in a map: a message whose first field is the list.
+fn list_in_a_message(inner: &Shape, bytes: &[u8], depth: usize) -> Result<Value, String> {
+    let mut items = Vec::new();
+    let mut reader = Reader(bytes);
+    while let Some((number, wire)) = reader.next()? {
+        if number == 1 {
+            items.push(value(inner, wire, depth)?);
+        }
+    }
+    Ok(items.into())
+}
+
 fn value(shape: &Shape, wire: Wire<'_>, depth: usize) -> Result<Value, String> {
     Ok(match (shape, wire) {
         (Shape::String, Wire::Bytes(bytes)) => text(bytes)?.into(),
+        (Shape::Number, Wire::Fixed64(number)) => f64::from_bits(number).into(),
+        (Shape::List(inner), Wire::Bytes(bytes)) => list_in_a_message(inner, bytes, depth)?,
         (Shape::Bytes, Wire::Bytes(bytes)) => STANDARD.encode(bytes).into(),
         (Shape::Bool, Wire::Varint(number)) => (number != 0).into(),
         (Shape::Int32 | Shape::Int64, Wire::Varint(number)) => number.cast_signed().into(),

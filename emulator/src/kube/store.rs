@@ -173,7 +173,7 @@ impl Key {
     /// The place of an object.
     pub fn new(kind: &Kind, namespace: &str, name: &str) -> Self {
         let namespace = if kind.namespaced { namespace } else { "" };
-        Self { kind: kind.index, namespace: namespace.into(), name: name.into() }
+        Self { kind: kind.hub, namespace: namespace.into(), name: name.into() }
     }
 
     /// Its kind.
@@ -351,8 +351,8 @@ impl State {
     /// The objects of a kind, of one namespace or of all.
     pub(super) fn of_kind(&self, kind: &Kind, namespace: Option<&str>) -> impl Iterator<Item = (&Key, &Arc<Value>)> {
         let namespace = if kind.namespaced { namespace } else { None };
-        let start = Key { kind: kind.index, namespace: namespace.unwrap_or("").into(), name: String::new() };
-        let (index, wanted) = (kind.index, namespace.map(str::to_owned));
+        let start = Key { kind: kind.hub, namespace: namespace.unwrap_or("").into(), name: String::new() };
+        let (index, wanted) = (kind.hub, namespace.map(str::to_owned));
         self.objects
             .range((Bound::Included(start), Bound::Unbounded))
             .take_while(move |(key, _)| key.kind == index && wanted.as_ref().is_none_or(|wanted| key.namespace == *wanted))

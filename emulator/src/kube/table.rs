@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::cells;
+use super::convert;
 use super::kinds::{self, Kind};
 
 /// How much of each object a row carries.
@@ -34,13 +35,10 @@ impl IncludeObject {
 pub fn column_definitions(kind: &Kind) -> Value {
     let mut columns = Vec::new();
     let own = kind.columns.iter().map(|text| read_column(text));
-    if kind.index != kinds::EVENTS.index {
+    if kind.hub != kinds::EVENTS.index {
         columns.push(column("Name", "string", "name", 0));
     }
     columns.extend(own);
-    if !kind.columns.iter().any(|text| text.starts_with("Age ")) && kind.index != kinds::EVENTS.index {
-        columns.push(column("Age", "string", "", 0));
-    }
     columns.into()
 }
 
@@ -66,7 +64,7 @@ fn column(name: &str, type_name: &str, format: &str, priority: i32) -> Value {
 pub fn row(kind: &Kind, object: &Value, include: IncludeObject, now: Timestamp) -> Value {
     let carried = match include {
         IncludeObject::None => Value::Null,
-        IncludeObject::Object => object.clone(),
+        IncludeObject::Object => convert::shown(kind, object).into_owned(),
         IncludeObject::Metadata => {
             json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
         }

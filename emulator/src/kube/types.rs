@@ -4,7 +4,9 @@
 //! A field is written as `NUMBER SHAPE [FLAG…]`: its protobuf number; its shape, where `*` is Go's pointer (a zero is told from
 //! nothing), `[]` a list, `{}` a map from strings; and `inline` (its fields stand in the object around it), `always` (written
 //! even when empty), `key=NAME` (a list merged by this field), `set` (a list of scalars merged as a set), `retain` (a patch
-//! names the keys that stay).
+//! names the keys that stay). For server-side apply: `map=NAME,…` (a list of objects told apart by these fields; `key=` alone means the
+//! same), `unique` (a list that is a set, where `set` does not say so), `atomic` (owned as a whole, where nothing else is said of a
+//! list: objects and maps are owned field by field) and `default=` (the value of a field that is left out).
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -42,6 +44,8 @@ pub enum Shape {
     Int32,
     /// A whole number of 64 bits.
     Int64,
+    /// Any number.
+    Number,
     /// True or false.
     Bool,
     /// Bytes, in base64.
@@ -83,6 +87,23 @@ pub struct Field {
     pub merge_key: Option<String>,
     /// Whether a list is merged as a set.
     pub set: bool,
+    /// How server-side apply owns it.
+    pub topology: Topology,
+    /// The value of a scalar that is left out.
+    pub default: Option<String>,
+}
+
+/// How server-side apply owns and merges a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Topology {
+    /// Field by field.
+    Granular,
+    /// As a whole.
+    Atomic,
+    /// A list of scalars, each owned by itself.
+    Set,
+    /// A list of objects that these fields tell apart.
+    Map(Vec<String>),
 }
 
 /// A type.
@@ -108,11 +129,22 @@ fn read_field((name, text): (&String, &Value)) -> Field {
     let number = words.next().and_then(|number| number.parse().ok()).unwrap_or(0);
     let shape = words.next().unwrap_or("string");
     let flags: Vec<&str> = words.collect();
-    let merge_key = flags.iter().find_map(|flag| flag.strip_prefix("key=")).map(str::to_owned);
+    let valued = |prefix: &str| flags.iter().find_map(|flag| flag.strip_prefix(prefix)).map(str::to_owned);
+    let merge_key = valued("key=");
+    let is_list = shape.trim_start_matches('*').starts_with("[]");
+    let topology = match valued("map=").or_else(|| merge_key.clone()) {
+        _ if flags.contains(&"atomic") => Topology::Atomic,
+        Some(keys) => Topology::Map(keys.split(',').map(str::to_owned).collect()),
+        None if flags.contains(&"set") || flags.contains(&"unique") => Topology::Set,
+        None if is_list => Topology::Atomic,
+        None => Topology::Granular,
+    };
     Field {
         name: name.clone(),
         number,
         shape: read_shape(shape),
+        topology,
+        default: valued("default="),
         pointer: shape.starts_with('*'),
         inline: flags.contains(&"inline"),
         always: flags.contains(&"always"),
@@ -135,6 +167,7 @@ fn read_shape(text: &str) -> Shape {
         "string" => Shape::String,
         "int32" => Shape::Int32,
         "int64" => Shape::Int64,
+        "float64" => Shape::Number,
         "bool" => Shape::Bool,
         "bytes" => Shape::Bytes,
         "time" => Shape::Time,
@@ -164,7 +197,7 @@ pub fn by_name(name: &str) -> Option<&'static Type> {
 
 /// Puts fields into the order in which the API server writes them, and maps into that of their keys.
 pub fn order(kind: &Kind, object: &mut Value) {
-    order_as(&Shape::Message(kind.kind.clone()), object);
+    order_as(&Shape::Message(kind.type_name().to_owned()), object);
     if let Value::Object(fields) = object {
         for name in ["apiVersion", "kind"] {
             if let Some(value) = fields.shift_remove(name) {
@@ -237,6 +270,7 @@ fn go_type(shape: &Shape) -> String {
         Shape::String => "string".into(),
         Shape::Int32 => "int32".into(),
         Shape::Int64 => "int64".into(),
+        Shape::Number => "float64".into(),
         Shape::Bool => "bool".into(),
         Shape::Bytes => "[]uint8".into(),
         Shape::Time => "v1.Time".into(),
@@ -244,7 +278,10 @@ fn go_type(shape: &Shape) -> String {
         Shape::Quantity => "resource.Quantity".into(),
         Shape::IntOrString => "intstr.IntOrString".into(),
         Shape::Raw => "runtime.RawExtension".into(),
-        Shape::Message(name) => format!("v1.{name}"),
+        Shape::Message(name) => {
+            let name = name.rsplit('/').next().unwrap_or(name);
+            if name.contains('.') { name.to_owned() } else { format!("v1.{name}") }
+        }
         Shape::List(inner) => format!("[]{}", go_type(inner)),
         Shape::Map(inner) => format!("map[string]{}", go_type(inner)),
     }
@@ -278,6 +315,7 @@ fn read(shape: &Shape, value: Value, at: &Place, findings: &mut Findings) -> Res
             Ok(_) => Ok(Some(text.into())),
             Err(_) => Err(format!("illegal base64 data at input byte {}", first_not_base64(&text))),
         },
+        (Shape::Number, Value::Number(number)) => Ok(Some(Value::Number(number))),
         (Shape::Bool, Value::Bool(truth)) => Ok(Some(truth.into())),
         (Shape::Int32, Value::Number(number)) if number.as_i64().is_some_and(|number| i32::try_from(number).is_ok()) => {
             Ok(Some(Value::Number(number)))
@@ -342,7 +380,7 @@ fn read_message(name: &str, mut fields: Map<String, Value>, at: &Place, findings
     for field in &known.in_json {
         let Some(value) = fields.shift_remove(&field.name) else { continue };
         let at = Place {
-            go: known.name.clone(),
+            go: known.name.rsplit('.').next().unwrap_or(&known.name).to_owned(),
             dotted: joined(&at.dotted, &field.name),
             path: joined(&at.path, &field.name),
             depth: at.depth + 1,
@@ -387,8 +425,11 @@ mod tests {
     #[test]
     fn every_kind_and_every_message_has_a_type() {
         for kind in kinds::all() {
-            assert!(by_name(&kind.kind).is_some(), "{} has no type", kind.kind);
+            assert!(by_name(kind.type_name()).is_some(), "{} has no type", kind.kind);
         }
+        let ports = by_name("Container").and_then(|container| container.field("ports")).unwrap();
+        assert_eq!(ports.topology, Topology::Map(vec!["containerPort".into(), "protocol".into()]));
+        assert_eq!(by_name("PodSpec").and_then(|spec| spec.field("tolerations")).unwrap().topology, Topology::Atomic);
         fn message(shape: &Shape) -> Option<&str> {
             match shape {
                 Shape::Message(name) => Some(name),

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::body::{self, FieldValidation, media_type};
+use super::convert;
 use super::deletion::{DeleteOptions, Deletion, Propagation};
 use super::error::{Cause, Error};
 use super::http::{Context, json as answer};
@@ -51,10 +52,11 @@ pub(super) fn act(
         ("create", Some("token")) => asked.token(),
         ("get", sub) => asked.get(sub),
         ("create", None) => asked.create(),
-        ("update", sub) => asked.update(sub),
-        ("patch", sub) => asked.patch(sub),
+        ("update", sub) if is_part(sub) => asked.update(sub),
+        ("patch", sub) if is_part(sub) => asked.patch(sub),
         ("delete", None) => asked.delete(),
         ("deletecollection", None) => asked.delete_collection(),
+        (_, Some(sub)) => Err(Error::not_implemented(&format!("{verb} of the subresource \"{sub}\""))),
         _ => Err(Error::method_not_allowed()),
     }
 }
@@ -97,6 +99,7 @@ impl Asked<'_> {
             Form::Metadata if is_kind => {
                 json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
             }
+            _ if is_kind => convert::shown(self.kind(), object).into_owned(),
             _ => object.clone(),
         };
         let mut response = answer(status, &shown);
@@ -116,6 +119,9 @@ impl Asked<'_> {
 
     fn get(&self, subresource: Option<&str>) -> Result<Response, Error> {
         let object = self.existing()?;
+        if let Some(sub @ ("proxy" | "portforward")) = subresource {
+            return Err(Error::not_implemented(&format!("the subresource \"{sub}\"")));
+        }
         match subresource {
             Some("scale") => Ok(self.answer(StatusCode::OK, &scale::of(&object), &[])),
             _ => Ok(self.answer(StatusCode::OK, &object, &[])),
@@ -158,7 +164,7 @@ impl Asked<'_> {
                 json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": items})
             }
             Form::Plain => {
-                let items: Vec<Value> = objects.iter().map(|object| bare(object)).collect();
+                let items: Vec<Value> = objects.iter().map(|object| bare(convert::shown(kind, object).into_owned())).collect();
                 json!({"kind": format!("{}List", kind.kind), "apiVersion": kind.api_version(), "metadata": metadata, "items": items})
             }
         }
@@ -204,7 +210,12 @@ impl Asked<'_> {
             return Ok(self.answer(StatusCode::CREATED, &review, &warnings));
         }
         let dry_run = self.query.dry_run()?;
-        let created = self.context.cluster.create_with(&self.context.world, self.kind(), object, dry_run)?;
+        let created = self.context.cluster.create_with(
+            &self.context.world,
+            self.kind().kept_as(),
+            convert::kept(self.kind(), object),
+            dry_run,
+        )?;
         self.settle();
         Ok(self.answer(StatusCode::CREATED, &created, &warnings))
     }
@@ -222,7 +233,8 @@ impl Asked<'_> {
         }
         let object = self.object(&mut warnings)?;
         let (world, cluster) = (&self.context.world, &self.context.cluster);
-        let stored = cluster.update(world, self.kind(), object, Self::part(subresource), dry_run)?;
+        let stored =
+            cluster.update(world, self.kind().kept_as(), convert::kept(self.kind(), object), Self::part(subresource), dry_run)?;
         self.settle();
         Ok(self.answer(StatusCode::OK, &stored, &warnings))
     }
@@ -256,12 +268,12 @@ impl Asked<'_> {
         let kind = self.kind();
         let (world, cluster) = (&self.context.world, &self.context.cluster);
         let place = (self.namespace(), self.name());
-        let stored = cluster.patch_with(world, kind, place, Self::part(subresource), dry_run, |object| {
-            let patched = patch::apply(patch_type, &kind.kind, object, &content)?;
+        let stored = cluster.patch_with(world, kind.kept_as(), place, Self::part(subresource), dry_run, |object| {
+            let patched = patch::apply(patch_type, kind.type_name(), &convert::shown(kind, object), &content)?;
             let mut new = body::take_object(kind, patched, validation, &mut warnings)
                 .map_err(|error| if validation == FieldValidation::Strict { strict_patch(error, &content) } else { error })?;
             self.check_place(&mut new)?;
-            Ok(new)
+            Ok(convert::kept(kind, new))
         })?;
         self.settle();
         Ok(self.answer(StatusCode::OK, &stored, &warnings))
@@ -365,6 +377,11 @@ fn strict_patch(error: Error, patch: &Value) -> Error {
     }
 }
 
+/// Whether a subresource is a part of its object that can be written.
+fn is_part(subresource: Option<&str>) -> bool {
+    matches!(subresource, None | Some("status" | "scale" | "finalize" | "approval" | "ephemeralcontainers" | "resize"))
+}
+
 /// Kinds whose last state is the answer to their deletion.
 fn returns_deleted(kind: &Kind) -> bool {
     matches!(kind.kind.as_str(), "Pod" | "Service" | "ServiceAccount" | "Namespace")
@@ -381,8 +398,7 @@ fn success(kind: &Kind, object: &Value) -> Value {
 }
 
 /// An object as an item of a list: its list tells the kind.
-fn bare(object: &Value) -> Value {
-    let mut object = object.clone();
+fn bare(mut object: Value) -> Value {
     if let Value::Object(fields) = &mut object {
         fields.shift_remove("kind");
         fields.shift_remove("apiVersion");

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use super::convert;
 use super::error::{Cause, Error};
 use super::kinds::Kind;
 use super::request::{Form, Query};
@@ -117,7 +118,7 @@ impl View {
 
     fn line(&mut self, event: &str, object: &Value, now: Timestamp) -> Bytes {
         let shown = match self.form {
-            Form::Plain => object.clone(),
+            Form::Plain => convert::shown(self.kind, object).into_owned(),
             Form::Metadata => {
                 json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
             }
@@ -134,7 +135,7 @@ impl View {
     /// The line of a change, if it is one to this watch: an object may come into its view or leave it.
     fn line_of(&mut self, change: &Change, now: Timestamp) -> Option<Bytes> {
         let key = &change.key;
-        if key.kind().index != self.kind.index || self.namespace.as_ref().is_some_and(|namespace| *namespace != key.namespace) {
+        if key.kind().index != self.kind.hub || self.namespace.as_ref().is_some_and(|namespace| *namespace != key.namespace) {
             return None;
         }
         let before = change.previous.as_ref().is_some_and(|object| self.wants(object));
