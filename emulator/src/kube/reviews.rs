@@ -11,6 +11,11 @@ pub fn is_review(kind: &Kind) -> bool {
     matches!(kind.group.as_str(), "authentication.k8s.io" | "authorization.k8s.io")
 }
 
+/// Whether objects of this kind that are not kept are answered.
+pub fn is_answered(kind: &Kind) -> bool {
+    !matches!(kind.kind.as_str(), "Binding" | "TokenReview" | "SubjectAccessReview" | "LocalSubjectAccessReview")
+}
+
 /// The review with its status.
 pub fn review(kind: &Kind, mut object: Value, user: &User) -> Value {
     if !object["metadata"].is_object() {

@@ -205,6 +205,9 @@ impl Asked<'_> {
     fn create(&self) -> Result<Response, Error> {
         let mut warnings = Vec::new();
         let object = self.object(&mut warnings)?;
+        if !reviews::is_answered(self.kind()) {
+            return Err(Error::not_implemented(&format!("the creation of a {}", self.kind().kind)));
+        }
         if reviews::is_review(self.kind()) {
             let review = reviews::review(self.kind(), object, &self.context.user);
             return Ok(self.answer(StatusCode::CREATED, &review, &warnings));
