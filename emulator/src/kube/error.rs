@@ -212,6 +212,11 @@ impl Error {
         Self::new(413, "RequestEntityTooLarge", message, Some(json!({})))
     }
 
+    /// 503: what a request is passed on to does not answer.
+    pub fn service_unavailable(message: &str) -> Self {
+        Self::new(503, "ServiceUnavailable", message, None)
+    }
+
     /// 415 with the types that would do.
     pub fn unsupported_media_type(message: impl Into<String>) -> Self {
         Self::new(415, "UnsupportedMediaType", message, Some(json!({})))

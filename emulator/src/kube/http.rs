@@ -68,13 +68,32 @@ pub(super) async fn route(world: Arc<World>, cluster: Arc<Cluster>, request: Req
         ["apis", group, version, _, ..] => (*group, *version, 3),
         _ => return plain_path(&cluster, &user, &request, &words),
     };
+    if let Some((pods, asked)) = streams::Proxied::parse(group, version, &path[rest..]) {
+        let verb = match request.method().as_str() {
+            "POST" => "create",
+            "PUT" => "update",
+            "PATCH" => "patch",
+            "DELETE" => "delete",
+            _ => "get",
+        };
+        let resource = if pods { "pods/proxy" } else { "services/proxy" };
+        user.authorize(Attributes { verb, group: "", resource, namespace: &asked.namespace, name: &asked.name })?;
+        return streams::proxy(&cluster, pods, &asked, request.method());
+    }
     let query = Query::parse(request.uri().query().unwrap_or(""));
     let found = Target::parse(group, version, &path[rest..]);
     let verb = found.as_ref().map(|target| target.verb(request.method(), query.flag("watch")));
     authorize(&user, group, &path[rest..], found.as_ref(), verb.flatten().unwrap_or("get"))?;
     let target = found.ok_or_else(Error::no_such_resource)?;
     let verb = verb.flatten().filter(|verb| allowed(&target, verb)).ok_or_else(Error::method_not_allowed)?;
-    if let (Some(sub @ ("log" | "attach" | "exec")), Some(pod)) = (target.subresource.as_deref(), target.name.as_deref()) {
+    if let Some("attach" | "exec" | "portforward") = target.subresource.as_deref()
+        && streams::is_websocket(request.headers())
+        && cluster.minor_version() >= 35
+    {
+        // A WebSocket opens by GET; from 1.35 on who opens one needs what SPDY's POST needs.
+        authorize(&user, group, &path[rest..], Some(&target), "create")?;
+    }
+    if let (Some(sub @ ("log" | "attach" | "exec" | "portforward")), Some(pod)) = (target.subresource.as_deref(), target.name.as_deref()) {
         let namespace = target.namespace.clone().unwrap_or_default();
         return Ok(streams::serve(world, cluster, namespace, pod.to_owned(), sub.to_owned(), request).await);
     }

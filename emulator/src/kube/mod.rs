@@ -22,6 +22,7 @@ pub mod objects;
 pub mod openapi;
 pub mod patch;
 pub mod protobuf;
+pub mod quantity;
 pub mod request;
 pub mod reviews;
 pub mod scale;

@@ -79,6 +79,12 @@ impl Query {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// All values of an option that may stand several times.
+    pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        let name = name.to_owned();
+        self.0.iter().filter(move |(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+
     /// A switch: `true`, `1`, or there without a value.
     pub fn flag(&self, name: &str) -> bool {
         self.0.iter().find(|(known, _)| known == name).is_some_and(|(_, value)| !matches!(value.as_str(), "false" | "0"))

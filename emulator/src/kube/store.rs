@@ -87,6 +87,8 @@ pub enum Due {
         /// The object.
         key: Key,
     },
+    /// Whoever waits for this moment goes on.
+    Wake(tokio::sync::oneshot::Sender<()>),
 }
 
 /// What a cluster is made of.
@@ -260,6 +262,11 @@ impl Cluster {
     /// What it is made of.
     pub fn spec(&self) -> Arc<ClusterSpec> {
         self.spec.load_full()
+    }
+
+    /// The minor version of Kubernetes that it runs: 33 of 1.33.5.
+    pub fn minor_version(&self) -> u32 {
+        self.spec.load().version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or(33)
     }
 
     /// Changes what it is made of; the host must stay.

@@ -39,9 +39,14 @@ pub fn settle(world: &World, cluster: &Arc<Cluster>) {
 
 /// Does what is due in a cluster; nothing if the cluster is gone.
 pub fn due(world: &World, event: Due) {
-    let Due::Reconsider { host, key } = event;
-    if let Some(cluster) = world.kube.by_host(&host) {
-        run(world, &cluster, Some(key));
+    match event {
+        Due::Reconsider { host, key } => {
+            if let Some(cluster) = world.kube.by_host(&host) {
+                run(world, &cluster, Some(key));
+            }
+        }
+        // Who waited may have gone meanwhile.
+        Due::Wake(waiting) => drop(waiting.send(())),
     }
 }
 

@@ -17,6 +17,8 @@ use crate::kube::store::Key;
 
 const FIRST_BACK_OFF: SignedDuration = SignedDuration::from_secs(10);
 const LONGEST_BACK_OFF: SignedDuration = SignedDuration::from_secs(300);
+/// How long a container with `stdinOnce` waits for the client that attaches.
+const WAITS_FOR_CLIENT: SignedDuration = SignedDuration::from_secs(2);
 const RUNS_WELL: SignedDuration = SignedDuration::from_secs(600);
 
 /// How a container ended.
@@ -278,11 +280,14 @@ fn start(context: &mut Context, key: &Key, object: &Value, pod: &mut Pod, index:
     let run = spec_of(object, &pod.containers[index])
         .map(|spec| program::run(context, object, spec, &image.config))
         .unwrap_or_default();
+    // Who takes its input once waits a moment for whoever attaches.
+    let waits = spec_of(object, &pod.containers[index]).is_some_and(|spec| spec["stdinOnce"] == true);
     let container = &mut pod.containers[index];
     container.image_id = image.image_id;
     container.id = format!("containerd://{id}");
     container.log = run.lines.into_iter().map(|text| Line { at: now, text }).collect();
-    let ends = run.ends.map(|(after, code)| (now.saturating_add(after).unwrap_or(now), code));
+    let at_least = if waits { WAITS_FOR_CLIENT } else { SignedDuration::ZERO };
+    let ends = run.ends.map(|(after, code)| (now.saturating_add(after.max(at_least)).unwrap_or(now), code));
     container.phase = Phase::Running { since: now, ends };
     let (created, started) = match context.minor_version() {
         36.. => ("Container created".to_owned(), "Container started".to_owned()),

@@ -6,11 +6,14 @@
 
 mod canipull;
 mod containers;
+pub mod environment;
 mod images;
+pub mod inside;
 pub mod logs;
 mod program;
 pub mod shell;
 mod status;
+pub mod view;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -70,6 +73,8 @@ pub struct Pod {
     stops_at: Option<Timestamp>,
     /// The init containers in their order, then the others.
     pub containers: Vec<Container>,
+    /// What the containers wrote.
+    disk: view::Disk,
 }
 
 impl Pod {
@@ -87,7 +92,15 @@ impl Pod {
         };
         let init = items(pod, "/spec/initContainers").iter().map(|spec| Container::new(spec, true));
         let main = items(pod, "/spec/containers").iter().map(|spec| Container::new(spec, false));
-        Self { node, host_ip, ip, started: context.now(), stops_at: None, containers: init.chain(main).collect() }
+        Self {
+            node,
+            host_ip,
+            ip,
+            started: context.now(),
+            stops_at: None,
+            containers: init.chain(main).collect(),
+            disk: view::Disk::default(),
+        }
     }
 
     fn source<'a>(&'a self, field_path: &'a str) -> Source<'a> {

@@ -57,7 +57,7 @@ const NGINX_BANNER: &str = "azlet: nginx is simulated; nothing listens on its po
     azlet: configuration complete; ready for start up";
 
 /// The command line as a runtime puts it together: `command` replaces the entry point and its arguments, `args` the arguments.
-fn command_line(spec: &Value, image: &Value) -> Vec<String> {
+pub(super) fn command_line(spec: &Value, image: &Value) -> Vec<String> {
     let words = |object: &Value, pointer: &str| -> Vec<String> {
         items(object, pointer).iter().filter_map(Value::as_str).map(str::to_owned).collect()
     };

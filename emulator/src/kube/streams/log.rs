@@ -83,7 +83,7 @@ fn with_container<Answer>(cluster: &Cluster, pod: &Value, name: &str, read: impl
     read(running.and_then(|pod| pod.containers.iter().find(|container| container.name == name)))
 }
 
-fn container_name(pod: &Value, asked: Option<&str>) -> Result<String, Error> {
+pub(super) fn container_name(pod: &Value, asked: Option<&str>) -> Result<String, Error> {
     let pod_name = pod["metadata"]["name"].as_str().unwrap_or_default();
     let names = |list: &str| -> Vec<String> {
         let containers = pod["spec"][list].as_array().into_iter().flatten();
