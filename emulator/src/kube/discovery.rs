@@ -5,6 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::kinds::{self, Kind};
 
+/// The group that no kinds of the table are in.
+const MEASURED: (&str, &str) = (super::metrics::GROUP, super::metrics::VERSION);
+
 /// The groups that have kinds, the core's empty name first.
 pub fn groups() -> Vec<(&'static str, &'static str)> {
     let mut groups: Vec<(&str, &str)> = Vec::new();
@@ -25,7 +28,7 @@ fn names() -> Vec<&'static str> {
 
 /// The versions of a group, the preferred one first.
 fn versions_of(group: &str) -> impl Iterator<Item = &'static str> {
-    groups().into_iter().filter(move |(name, _)| *name == group).map(|(_, version)| version)
+    groups().into_iter().chain([MEASURED]).filter(move |(name, _)| *name == group).map(|(_, version)| version)
 }
 
 fn kinds_of(group: &str, version: &str) -> impl Iterator<Item = &'static Kind> {
@@ -48,6 +51,7 @@ pub fn aggregated(core: bool) -> Value {
             json!({"metadata": metadata, "versions": versions})
         })
         .collect();
+    let items: Vec<Value> = items.into_iter().chain((!core).then(super::metrics::aggregated)).collect();
     json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items})
 }
 
@@ -97,13 +101,13 @@ fn group_entry(group: &str) -> Value {
 
 /// `/apis` in the older form.
 pub fn group_list() -> Value {
-    let list: Vec<Value> = names().into_iter().filter(|group| !group.is_empty()).map(group_entry).collect();
+    let list: Vec<Value> = names().into_iter().chain([MEASURED.0]).filter(|group| !group.is_empty()).map(group_entry).collect();
     json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": list})
 }
 
 /// `/apis/GROUP`.
 pub fn group(name: &str) -> Option<Value> {
-    let group = names().into_iter().find(|group| !group.is_empty() && *group == name)?;
+    let group = names().into_iter().chain([MEASURED.0]).find(|group| !group.is_empty() && *group == name)?;
     let mut entry = json!({"kind": "APIGroup", "apiVersion": "v1"});
     if let (Value::Object(entry), Value::Object(fields)) = (&mut entry, group_entry(group)) {
         entry.extend(fields);
@@ -113,6 +117,9 @@ pub fn group(name: &str) -> Option<Value> {
 
 /// `/api/v1`, `/apis/GROUP/VERSION`.
 pub fn resource_list(group: &str, version: &str) -> Option<Value> {
+    if (group, version) == MEASURED {
+        return Some(super::metrics::resources());
+    }
     let mut resources = Vec::new();
     for kind in kinds_of(group, version) {
         let mut entry = json!({"name": kind.plural, "singularName": kind.singular(), "namespaced": kind.namespaced, "kind": kind.kind,
@@ -165,6 +172,7 @@ mod tests {
         }
         let listed: Vec<String> = groups()
             .into_iter()
+            .chain([MEASURED])
             .filter(|(group, _)| !group.is_empty())
             .filter_map(|(group, version)| resource_list(group, version))
             .flat_map(|list| list["resources"].as_array().cloned().unwrap_or_default())

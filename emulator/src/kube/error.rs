@@ -95,6 +95,12 @@ impl Error {
         Self::new(404, "NotFound", message, Some(details_of(kind, name)))
     }
 
+    /// 404: no such object of something that is no kind of the table.
+    pub fn not_found_named(group: &str, plural: &str, name: &str) -> Self {
+        let message = format!("{} \"{name}\" not found", kinds::qualified(plural, group));
+        Self::new(404, "NotFound", message, Some(json!({ "name": name, "group": group, "kind": plural })))
+    }
+
     /// 404: no such resource.
     pub fn no_such_resource() -> Self {
         Self::new(404, "NotFound", "the server could not find the requested resource", Some(json!({})))

@@ -17,7 +17,7 @@ use super::auth::{self, Attributes, User};
 use super::error::Error;
 use super::request::{Query, Target, wants_aggregated};
 use super::store::Cluster;
-use super::{audit, body, discovery, openapi, streams, verbs};
+use super::{audit, body, discovery, metrics, openapi, streams, verbs};
 use crate::front::conn::Conn;
 use crate::world::World;
 
@@ -81,6 +81,9 @@ pub(super) async fn route(world: Arc<World>, cluster: Arc<Cluster>, request: Req
         return streams::proxy(&cluster, pods, &asked, request.method());
     }
     let query = Query::parse(request.uri().query().unwrap_or(""));
+    if (group, version) == (metrics::GROUP, metrics::VERSION) {
+        return measured(&world, &cluster, &user, &request, &path[rest..], &query);
+    }
     let found = Target::parse(group, version, &path[rest..]);
     let verb = found.as_ref().map(|target| target.verb(request.method(), query.flag("watch")));
     authorize(&user, group, &path[rest..], found.as_ref(), verb.flatten().unwrap_or("get"))?;
@@ -93,7 +96,9 @@ pub(super) async fn route(world: Arc<World>, cluster: Arc<Cluster>, request: Req
         // A WebSocket opens by GET; from 1.35 on who opens one needs what SPDY's POST needs.
         authorize(&user, group, &path[rest..], Some(&target), "create")?;
     }
-    if let (Some(sub @ ("log" | "attach" | "exec" | "portforward")), Some(pod)) = (target.subresource.as_deref(), target.name.as_deref()) {
+    if let (Some(sub @ ("log" | "attach" | "exec" | "portforward")), Some(pod)) =
+        (target.subresource.as_deref(), target.name.as_deref())
+    {
         let namespace = target.namespace.clone().unwrap_or_default();
         return Ok(streams::serve(world, cluster, namespace, pod.to_owned(), sub.to_owned(), request).await);
     }
@@ -101,6 +106,35 @@ pub(super) async fn route(world: Arc<World>, cluster: Arc<Cluster>, request: Req
     let (parts, content) = request.into_parts();
     let content = read_body(&parts.method, content).await?;
     verbs::act(&context, &target, verb, &query, &parts.headers, &content)
+}
+
+/// Answers for `metrics.k8s.io`.
+fn measured(
+    world: &World,
+    cluster: &Cluster,
+    user: &User,
+    request: &Request,
+    rest: &[String],
+    query: &Query,
+) -> Result<Response, Error> {
+    let found = metrics::Asked::parse(rest);
+    let (resource, namespace, name) = match &found {
+        Some(asked) => (if asked.pods { "pods" } else { "nodes" }, asked.namespace.as_deref(), asked.name.as_deref()),
+        None => (rest.first().map_or("", String::as_str), None, None),
+    };
+    let reads = request.method() == Method::GET || request.method() == Method::HEAD;
+    let verb = match (reads, name) {
+        (true, Some(_)) => "get",
+        (true, None) => "list",
+        _ => "create",
+    };
+    let (namespace, name) = (namespace.unwrap_or(""), name.unwrap_or(""));
+    user.authorize(Attributes { verb, group: metrics::GROUP, resource, namespace, name })?;
+    let asked = found.ok_or_else(Error::no_such_resource)?;
+    if !reads {
+        return Err(Error::method_not_allowed());
+    }
+    metrics::serve(world, cluster, &asked, query)
 }
 
 /// Whether the target has the verb; a namespaced object is never made without its namespace.

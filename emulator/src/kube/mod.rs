@@ -17,6 +17,7 @@ mod http;
 pub mod kinds;
 pub mod kubectl;
 pub mod kubelet;
+pub mod metrics;
 pub mod nodes;
 pub mod objects;
 pub mod openapi;

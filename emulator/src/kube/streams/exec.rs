@@ -8,8 +8,8 @@ use bytes::{Bytes, BytesMut};
 use serde_json::Value;
 
 use super::Streaming;
-use super::shell::{self, Done, Effect, Shell};
 use super::channels::{Channels, STDERR, STDOUT, Said, exited, failed};
+use super::shell::{self, Done, Effect, Shell};
 use super::terminal::{Event, Terminal, shown};
 use crate::kernel::ids::HEX;
 use crate::kube::kubelet::inside;

@@ -16,9 +16,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadHalf, W
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
+use super::sites;
 use super::spdy::{Frame, Headers, Reader, Writer};
 use super::upgrade::{self, Socket};
-use super::sites;
 use crate::kernel::ids::HEX;
 use crate::kube::error::Error;
 use crate::kube::kubelet::inside;
@@ -150,7 +150,8 @@ impl Forwarding {
         let uid = self.pod["metadata"]["uid"].as_str().unwrap_or_default();
         let sandbox = self.world.ids.named_text(&format!("sandbox of {uid}"), 64, HEX);
         let network = self.world.ids.named_text(&format!("network of {uid}"), 32, HEX);
-        let parts = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)].map(|(from, to)| network.get(from..to).unwrap_or_default().to_owned());
+        let parts = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)]
+            .map(|(from, to)| network.get(from..to).unwrap_or_default().to_owned());
         format!(
             "error forwarding port {port} to pod {sandbox}, uid : failed to execute portforward in network namespace \
              \"/var/run/netns/cni-{}\": failed to connect to localhost:{port} inside namespace \"{sandbox}\", IPv4: dial tcp4 \

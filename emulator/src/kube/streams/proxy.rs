@@ -28,7 +28,9 @@ impl Proxied {
     /// Reads the segments behind the group and version, and whether they are about a pod; nothing if they are about no proxy.
     pub fn parse(group: &str, version: &str, rest: &[String]) -> Option<(bool, Self)> {
         let words: Vec<&str> = rest.iter().map(String::as_str).collect();
-        let ["namespaces", namespace, kind @ ("pods" | "services"), target, "proxy", path @ ..] = words.as_slice() else { return None };
+        let ["namespaces", namespace, kind @ ("pods" | "services"), target, "proxy", path @ ..] = words.as_slice() else {
+            return None;
+        };
         if !group.is_empty() || version != "v1" {
             return None;
         }
@@ -38,7 +40,8 @@ impl Proxied {
             ["http" | "https", name, port] | [name, port] => (*name, *port),
             _ => return None,
         };
-        let asked = Self { namespace: (*namespace).into(), name: name.into(), port: port.into(), path: format!("/{}", path.join("/")) };
+        let asked =
+            Self { namespace: (*namespace).into(), name: name.into(), port: port.into(), path: format!("/{}", path.join("/")) };
         Some((*kind == "pods", asked))
     }
 }
@@ -58,7 +61,8 @@ pub fn proxy(cluster: &Cluster, pods: bool, asked: &Proxied, method: &Method) ->
 type Found = (std::sync::Arc<Value>, u16);
 
 fn of_pod(cluster: &Cluster, asked: &Proxied) -> Result<Found, Error> {
-    let pod = cluster.get(&kinds::PODS, &asked.namespace, &asked.name).ok_or_else(|| Error::not_found(&kinds::PODS, &asked.name))?;
+    let pod =
+        cluster.get(&kinds::PODS, &asked.namespace, &asked.name).ok_or_else(|| Error::not_found(&kinds::PODS, &asked.name))?;
     let declared = items(&pod, "/spec/containers").iter().flat_map(|container| items(container, "/ports"));
     let first = declared.filter_map(|port| number(port, "/containerPort")).find_map(|port| u16::try_from(port).ok());
     let port = match asked.port.as_str() {
@@ -85,7 +89,8 @@ fn of_service(cluster: &Cluster, asked: &Proxied) -> Result<Found, Error> {
         let shown = if port.is_empty() { called.clone() } else { format!("{called}:{port}") };
         Error::service_unavailable(&format!("no endpoints available for service \"{shown}\""))
     };
-    let known = known.ok_or_else(|| Error::service_unavailable(&format!("no service port \"{port}\" found for service \"{called}\"")))?;
+    let known =
+        known.ok_or_else(|| Error::service_unavailable(&format!("no service port \"{port}\" found for service \"{called}\"")))?;
     let selector = service["spec"]["selector"].as_object().filter(|selector| !selector.is_empty()).ok_or_else(nobody)?;
     let selected = |pod: &Value| selector.iter().all(|(key, value)| label(pod, key) == value.as_str());
     let (pods, _) = cluster.list(&kinds::PODS, Some(place));
@@ -93,7 +98,9 @@ fn of_service(cluster: &Cluster, asked: &Proxied) -> Result<Found, Error> {
     let target = match &known["targetPort"] {
         Value::String(name) => {
             let declared = items(&pod, "/spec/containers").iter().flat_map(|container| items(container, "/ports"));
-            let found = declared.filter(|declared| declared["name"] == name.as_str()).find_map(|declared| number(declared, "/containerPort"));
+            let found = declared
+                .filter(|declared| declared["name"] == name.as_str())
+                .find_map(|declared| number(declared, "/containerPort"));
             found.or_else(|| name.parse().ok())
         }
         target => target.as_i64().or_else(|| number(known, "/port")),

@@ -35,11 +35,14 @@ pub fn at(cluster: &Cluster, pod: &Value, port: u16) -> Option<Site> {
     if port == 80
         && let Some((_, image)) = running.iter().find(|(spec, image)| is_nginx(spec, image))
     {
-        let version = items(image, "/config/Env").iter().filter_map(Value::as_str).find_map(|pair| pair.strip_prefix("NGINX_VERSION="));
+        let version =
+            items(image, "/config/Env").iter().filter_map(Value::as_str).find_map(|pair| pair.strip_prefix("NGINX_VERSION="));
         return Some(Site::Nginx(version.map(|version| format!("/{version}")).unwrap_or_default()));
     }
     let declares = |spec: &Value| {
-        items(spec, "/ports").iter().any(|known| number(known, "/containerPort") == Some(i64::from(port)) && known["protocol"] != "UDP")
+        items(spec, "/ports")
+            .iter()
+            .any(|known| number(known, "/containerPort") == Some(i64::from(port)) && known["protocol"] != "UDP")
     };
     let (spec, _) = running.iter().find(|(spec, _)| declares(spec))?;
     let place = format!("{}/{}", namespace(pod), name(pod));
@@ -47,7 +50,10 @@ pub fn at(cluster: &Cluster, pod: &Value, port: u16) -> Option<Site> {
 }
 
 fn is_nginx(spec: &Value, image: &Value) -> bool {
-    let labelled = image.pointer("/config/Labels").and_then(|labels| labels.get("dev.azlet.content")).is_some_and(|content| content == "nginx");
+    let labelled = image
+        .pointer("/config/Labels")
+        .and_then(|labels| labels.get("dev.azlet.content"))
+        .is_some_and(|content| content == "nginx");
     let last = text(spec, "/image").split('@').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
     (labelled || last.split(':').next() == Some("nginx")) && items(spec, "/command").is_empty()
 }
@@ -56,7 +62,9 @@ impl Site {
     /// The answer to a request.
     pub fn answer(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
         let (status, kind, body) = match self {
-            Self::Nginx(_) if !matches!(*method, Method::GET | Method::HEAD) => page(StatusCode::METHOD_NOT_ALLOWED, "405 Not Allowed"),
+            Self::Nginx(_) if !matches!(*method, Method::GET | Method::HEAD) => {
+                page(StatusCode::METHOD_NOT_ALLOWED, "405 Not Allowed")
+            }
             Self::Nginx(_) if matches!(path, "/" | "/index.html") => (StatusCode::OK, "text/html", WELCOME.to_owned()),
             Self::Nginx(_) => page(StatusCode::NOT_FOUND, "404 Not Found"),
             Self::Text(text) if serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object() || value.is_array()) => {
@@ -74,6 +82,8 @@ impl Site {
 }
 
 fn page(status: StatusCode, title: &str) -> (StatusCode, &'static str, String) {
-    let body = format!("<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n</body>\r\n</html>\r\n");
+    let body = format!(
+        "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n</body>\r\n</html>\r\n"
+    );
     (status, "text/html", body)
 }

@@ -79,7 +79,8 @@ impl Inflater {
         }
         let mut text = Vec::new();
         loop {
-            let (status, read, written) = decompress(&mut self.state, block, &mut self.window, self.at, TINFL_FLAG_HAS_MORE_INPUT);
+            let (status, read, written) =
+                decompress(&mut self.state, block, &mut self.window, self.at, TINFL_FLAG_HAS_MORE_INPUT);
             text.extend_from_slice(&self.window[self.at..self.at + written]);
             self.at = (self.at + written) % WINDOW;
             block = &block[read..];
@@ -154,7 +155,9 @@ mod tests {
     fn headers_are_read_with_the_dictionary_and_from_one_block_to_the_next() {
         // Two blocks of one stream, as zlib writes them with the dictionary: streamtype: data, port: 80; then port: 81.
         let blocks = [FIRST, SECOND].map(|hex| {
-            (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).expect("hexadecimal")).collect::<Vec<_>>()
+            (0..hex.len() / 2)
+                .map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).expect("hexadecimal"))
+                .collect::<Vec<_>>()
         });
         let mut inflater = Inflater::default();
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());

@@ -6,8 +6,8 @@ mod headers;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
-use headers::{Inflater, deflated};
 pub use headers::Headers;
+use headers::{Inflater, deflated};
 
 /// As long may a frame be.
 const LONGEST: usize = 4 * 1024 * 1024;
@@ -103,7 +103,10 @@ impl Reader {
                 Frame::Other
             }
             3 => Frame::Reset(number.ok_or(short)?),
-            6 => content.get(..4).map(|bytes| Frame::Ping(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))).ok_or(short)?,
+            6 => content
+                .get(..4)
+                .map(|bytes| Frame::Ping(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])))
+                .ok_or(short)?,
             7 => Frame::GoAway,
             1 | 2 | 8 => return Err(short),
             _ => Frame::Other,
