@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use super::containers::spec_of;
 use super::logs::Line;
-use super::view::{self, Place};
 use super::{Nodes, Phase, program};
 use crate::kube::controllers;
 use crate::kube::controllers::object::*;
 use crate::kube::kinds;
 use crate::kube::store::{Cluster, Due, Key};
 use crate::kube::streams::shell::Shell;
+use crate::kube::streams::view::{self, Place};
 use crate::world::World;
 
 /// A container that runs.

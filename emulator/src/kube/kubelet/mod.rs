@@ -6,14 +6,12 @@
 
 mod canipull;
 mod containers;
-pub mod environment;
 mod images;
 pub mod inside;
 pub mod logs;
 mod program;
 pub mod shell;
 mod status;
-pub mod view;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -27,6 +25,7 @@ use super::controllers::events::Source;
 use super::controllers::object::*;
 use super::kinds;
 use super::store::Key;
+use super::streams::view::Disk;
 use crate::acr::pull::Pulled;
 
 /// How long containers take to stop.
@@ -74,7 +73,7 @@ pub struct Pod {
     /// The init containers in their order, then the others.
     pub containers: Vec<Container>,
     /// What the containers wrote.
-    disk: view::Disk,
+    disk: Disk,
 }
 
 impl Pod {
@@ -99,7 +98,7 @@ impl Pod {
             started: context.now(),
             stops_at: None,
             containers: init.chain(main).collect(),
-            disk: view::Disk::default(),
+            disk: Disk::default(),
         }
     }
 

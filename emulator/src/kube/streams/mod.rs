@@ -2,6 +2,7 @@
 
 mod attach;
 pub mod channels;
+mod environment;
 mod exec;
 mod log;
 mod port_forward;
@@ -11,6 +12,7 @@ mod sites;
 pub mod spdy;
 pub mod terminal;
 mod upgrade;
+pub mod view;
 
 use std::sync::Arc;
 
