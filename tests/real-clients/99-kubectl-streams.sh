@@ -113,7 +113,7 @@ for kubectl in kubectl kubectl-pypi; do
   step "$kubectl: a proxied request" $kubectl get --raw /api/v1/namespaces/default/services/web:8080/proxy/
     succeeds
     prints "Welcome to nginx!"
-  step "$kubectl: run and read what it says" $kubectl run once-$kubectl --rm -i --restart=Never --image=docker.io/library/nginx:latest -- echo said once
+  step "$kubectl: run and read what it says" $kubectl run once-$kubectl --rm -i --restart=Never --image=docker.io/library/nginx:latest --command -- echo said once
     succeeds
     matches 'said once'
   step "$kubectl: run a shell" said $kubectl $'echo $((6*7))\nexit 5\n' run shell-$kubectl --rm -i --restart=Never --image=docker.io/library/nginx:latest --command -- sh

@@ -45,8 +45,20 @@ pub fn look(world: &World, cluster: &Cluster, pod: &Value, name: &str) -> Option
     let id = container.id.clone();
     let place = Place { pod, spec: &spec, image: &image, id: &id, ip: &running.ip, host_ip: &running.host_ip };
     let shell = view::shell(world, cluster, &mut running.disk, &place);
-    let words = program::command_line(&spec, &image);
+    let words = unwrapped(program::command_line(&spec, &image));
     Some(Inside { id, words, spec, image, shell })
+}
+
+/// Words without the entry points that only start what follows them.
+fn unwrapped(mut words: Vec<String>) -> Vec<String> {
+    while words.len() > 1 {
+        let name = words[0].rsplit('/').next().unwrap_or_default();
+        if !(name.ends_with("entrypoint.sh") || matches!(name, "tini" | "dumb-init" | "--")) {
+            break;
+        }
+        words.remove(0);
+    }
+    words
 }
 
 /// The address of a pod on its node.
