@@ -57,6 +57,7 @@ mod graph_people;
 mod identity;
 mod identity_tokens;
 mod kube_api;
+mod kube_apply;
 mod kube_streams;
 mod logs;
 mod networks;

@@ -61,6 +61,7 @@ impl Client {
     fn call(&self, method: Method, path: &str, accept: &str, content_type: &str, body: String) -> Reply {
         let mut request = Request::builder().method(method).uri(path).header(header::ACCEPT, accept);
         request = request.header(header::AUTHORIZATION, format!("Bearer {}", self.token));
+        request = request.header(header::USER_AGENT, "kubectl/azlet");
         if !content_type.is_empty() {
             request = request.header(header::CONTENT_TYPE, content_type);
         }

@@ -84,6 +84,10 @@ fn details_of(kind: &Kind, name: &str) -> Value {
     Value::Object(details)
 }
 
+fn cause_list(causes: &[Cause]) -> Value {
+    causes.iter().map(|cause| json!({"reason": cause.reason, "message": cause.message, "field": cause.field})).collect()
+}
+
 impl Error {
     fn new(code: u16, reason: &'static str, message: impl Into<String>, details: Option<Value>) -> Self {
         Self { code, reason, message: message.into(), details }
@@ -127,6 +131,11 @@ impl Error {
         Self::new(409, "Conflict", message, Some(details_of(kind, name)))
     }
 
+    /// 409: others own what a configuration sets.
+    pub fn apply_conflict(message: String, causes: &[Cause]) -> Self {
+        Self::new(409, "Conflict", message, Some(json!({"causes": cause_list(causes)})))
+    }
+
     /// 422: the object breaks rules.
     pub fn invalid(kind: &Kind, name: &str, causes: &[Cause]) -> Self {
         Self::invalid_named(&kind.group, &kind.kind, name, causes)
@@ -151,11 +160,7 @@ impl Error {
             details.insert("group".into(), group.into());
         }
         details.insert("kind".into(), kind.into());
-        let list = causes
-            .iter()
-            .map(|cause| json!({"reason": cause.reason, "message": cause.message, "field": cause.field}))
-            .collect::<Vec<_>>();
-        details.insert("causes".into(), list.into());
+        details.insert("causes".into(), cause_list(causes));
         Self::new(422, "Invalid", format!("{qualified} \"{name}\" is invalid: {text}"), Some(Value::Object(details)))
     }
 

@@ -13,6 +13,7 @@ use http_body_util::{BodyExt as _, Limited};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use super::apply::wire::Wire;
 use super::auth::{self, Attributes, User};
 use super::error::Error;
 use super::request::{Query, Target, wants_aggregated};
@@ -204,5 +205,5 @@ fn aggregated_answer(core: bool) -> Response {
 
 /// A JSON answer.
 pub(super) fn json(status: StatusCode, value: &Value) -> Response {
-    (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], format!("{value}\n")).into_response()
+    (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], format!("{}\n", Wire(value))).into_response()
 }

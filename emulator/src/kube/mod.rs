@@ -1,6 +1,7 @@
 //! The Kubernetes API server of every cluster, with its controllers, its scheduler and its kubelets.
 
 pub mod admission;
+pub mod apply;
 mod audit;
 pub mod auth;
 pub mod body;

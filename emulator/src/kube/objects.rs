@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::apply::{self, Applied, Config, Writer};
 use super::deletion::{may_go, remove};
 use super::error::Error;
 use super::kinds::{self, Kind};
@@ -27,30 +28,78 @@ pub enum Part {
     All,
 }
 
+/// Who writes, and whether anything is stored.
+#[derive(Clone, Copy, Debug)]
+pub struct Write<'a> {
+    /// Who, and through which subresource.
+    pub writer: Writer<'a>,
+    /// Only pretend.
+    pub dry_run: bool,
+}
+
+impl<'a> Write<'a> {
+    /// What a part of the control plane does: `kube-controller-manager`, `kubelet`.
+    pub fn by(manager: &'a str) -> Self {
+        Self { writer: Writer { manager, subresource: "" }, dry_run: false }
+    }
+}
+
+/// Who makes what nobody else says he made.
+const CONTROLLERS: &str = "kube-controller-manager";
+
 impl Cluster {
     /// Creates an object: fills its metadata, defaults it, admits it, validates it, stores it.
     pub fn create(&self, world: &World, kind: &Kind, object: Value) -> Result<Arc<Value>, Error> {
-        self.create_with(world, kind, object, false)
+        self.create_with(world, kind, object, Write::by(CONTROLLERS))
     }
 
-    /// As [`Cluster::create`]; with `dry_run` nothing is stored.
-    pub fn create_with(&self, world: &World, kind: &Kind, object: Value, dry_run: bool) -> Result<Arc<Value>, Error> {
-        self.locked(|state| create(state, world, kind, object, dry_run))
+    /// As [`Cluster::create`], by somebody.
+    pub fn create_with(&self, world: &World, kind: &Kind, object: Value, write: Write<'_>) -> Result<Arc<Value>, Error> {
+        self.locked(|state| create(state, world, kind, object, Maker::Writes(write.writer), write.dry_run))
     }
 
     /// Replaces an object, status and all. A stale `metadata.resourceVersion` is a conflict; an equal object changes nothing.
     pub fn replace(&self, world: &World, kind: &Kind, object: Value) -> Result<Arc<Value>, Error> {
-        self.update(world, kind, object, Part::All, false)
+        self.update(world, kind, object, Part::All, Write::by(CONTROLLERS))
     }
 
-    /// Replaces a part of an object; with `dry_run` nothing is stored.
-    pub fn update(&self, world: &World, kind: &Kind, object: Value, part: Part, dry_run: bool) -> Result<Arc<Value>, Error> {
+    /// Replaces a part of an object.
+    pub fn update(&self, world: &World, kind: &Kind, object: Value, part: Part, write: Write<'_>) -> Result<Arc<Value>, Error> {
+        let (namespace, name) = place(&object);
+        self.patch_with(world, kind, (&namespace, &name), part, write, |_| Ok(object))
+    }
+
+    /// Applies a configuration on behalf of its manager; makes the object if there is none. Tells whether it was made.
+    /// `typed` makes an object of the kind of what the configuration leads to.
+    pub fn apply(
+        &self,
+        world: &World,
+        kind: &Kind,
+        (namespace, name): (&str, &str),
+        (config, part, dry_run): (&Config<'_>, Part, bool),
+        typed: impl FnOnce(Value) -> Result<Value, Error>,
+    ) -> Result<(Arc<Value>, bool), Error> {
+        config.check(kind)?;
         self.locked(|state| {
-            let (namespace, name) = place(&object);
-            let key = Key::new(kind, &namespace, &name);
-            let Some(old) = state.objects.get(&key).cloned() else { return Err(Error::not_found(kind, &name)) };
-            let new = updated(kind, &old, object, part)?;
-            store(state, world, key, &old, new, dry_run)
+            let key = Key::new(kind, namespace, name);
+            let now = world.clock.now();
+            let Some(old) = state.objects.get(&key).cloned() else {
+                if part == Part::Status {
+                    return Err(Error::not_found(kind, name));
+                }
+                if let Some(uid) = config.object["metadata"]["uid"].as_str().filter(|uid| !uid.is_empty()) {
+                    let why = format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
+                    return Err(Error::conflict_because(kind, name, &why));
+                }
+                let mut applied = config.apply(kind, &json!({}), now)?;
+                let object = typed(applied.object.take())?;
+                let made = create(state, world, kind, object, Maker::Applied(applied), dry_run)?;
+                return Ok((made, true));
+            };
+            let mut applied = config.apply(kind, &old, now)?;
+            let mut new = updated(kind, &old, typed(applied.object.take())?, part)?;
+            applied.finish(&mut new);
+            Ok((store(state, world, key, &old, new, dry_run)?, false))
         })
     }
 
@@ -64,12 +113,28 @@ impl Cluster {
         name: &str,
         change: impl FnOnce(&mut Value),
     ) -> Option<Arc<Value>> {
+        self.modify_as(world, CONTROLLERS, kind, (namespace, name), change)
+    }
+
+    /// As [`Cluster::modify`], by a manager; what changes the status went through that subresource.
+    pub fn modify_as(
+        &self,
+        world: &World,
+        manager: &str,
+        kind: &Kind,
+        (namespace, name): (&str, &str),
+        change: impl FnOnce(&mut Value),
+    ) -> Option<Arc<Value>> {
         self.locked(|state| {
             let key = Key::new(kind, namespace, name);
             let old = state.objects.get(&key).cloned()?;
             let mut new = (*old).clone();
             change(&mut new);
             new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"].clone();
+            if new == *old {
+                return Some(old);
+            }
+            apply::controlled(kind, &old, &mut new, manager, world.clock.now());
             store(state, world, key, &old, new, false).ok()
         })
     }
@@ -81,14 +146,15 @@ impl Cluster {
         kind: &Kind,
         (namespace, name): (&str, &str),
         part: Part,
-        dry_run: bool,
+        write: Write<'_>,
         change: impl FnOnce(&Value) -> Result<Value, Error>,
     ) -> Result<Arc<Value>, Error> {
         self.locked(|state| {
             let key = Key::new(kind, namespace, name);
             let Some(old) = state.objects.get(&key).cloned() else { return Err(Error::not_found(kind, name)) };
-            let new = updated(kind, &old, change(&old)?, part)?;
-            store(state, world, key, &old, new, dry_run)
+            let mut new = updated(kind, &old, change(&old)?, part)?;
+            apply::updated(kind, &old, &mut new, write.writer, world.clock.now());
+            store(state, world, key, &old, new, write.dry_run)
         })
     }
 }
@@ -99,7 +165,20 @@ pub(super) fn place(object: &Value) -> (String, String) {
     (text("namespace"), text("name"))
 }
 
-fn create(state: &mut State, world: &World, kind: &Kind, mut object: Value, dry_run: bool) -> Result<Arc<Value>, Error> {
+/// Who makes an object.
+enum Maker<'a> {
+    Writes(Writer<'a>),
+    Applied(Applied),
+}
+
+fn create(
+    state: &mut State,
+    world: &World,
+    kind: &Kind,
+    mut object: Value,
+    maker: Maker<'_>,
+    dry_run: bool,
+) -> Result<Arc<Value>, Error> {
     let now = world.clock.now();
     name_and_stamp(world, kind, &mut object, now)?;
     let (namespace, name) = place(&object);
@@ -108,6 +187,10 @@ fn create(state: &mut State, world: &World, kind: &Kind, mut object: Value, dry_
     }
     defaults::begin(kind, &mut object);
     defaults::apply(kind, &mut object);
+    match maker {
+        Maker::Writes(writer) => apply::created(kind, &mut object, writer, now),
+        Maker::Applied(applied) => applied.finish(&mut object),
+    }
     admission::admit(state, world, kind, &mut object)?;
     let causes = validate::new_object(kind, &object);
     if !causes.is_empty() {
@@ -180,7 +263,8 @@ pub(super) fn furnish_namespace(state: &mut State, world: &World, namespace: &st
         (*kinds::SERVICE_ACCOUNTS, json!({"metadata": {"name": "default", "namespace": namespace}})),
         (*kinds::CONFIG_MAPS, admission::root_ca(namespace, &world.ca_pem)),
     ] {
-        if let Err(error) = create(state, world, kind, object, false)
+        let maker = Maker::Writes(Writer { manager: CONTROLLERS, subresource: "" });
+        if let Err(error) = create(state, world, kind, object, maker, false)
             && error.code != 409
         {
             tracing::warn!(kubernetes.namespace = namespace, "cannot furnish the namespace: {error}");

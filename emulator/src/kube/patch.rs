@@ -17,6 +17,8 @@ pub enum PatchType {
     Merge,
     /// `application/json-patch+json`
     Json,
+    /// `application/apply-patch+yaml`
+    Apply,
 }
 
 impl PatchType {
@@ -26,13 +28,8 @@ impl PatchType {
             "application/strategic-merge-patch+json" => Ok(Self::Strategic),
             "application/merge-patch+json" => Ok(Self::Merge),
             "application/json-patch+json" => Ok(Self::Json),
-            "application/apply-patch+yaml" => {
-                Err(Error::not_implemented("server-side apply; use kubectl apply without --server-side"))
-            }
-            _ => Err(Error::unsupported_media_type(
-                "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, \
-                 application/merge-patch+json, application/strategic-merge-patch+json",
-            )),
+            "application/apply-patch+yaml" => Ok(Self::Apply),
+            _ => Err(Error::unsupported_media_type("415: Unsupported Media Type")),
         }
     }
 }
@@ -42,6 +39,7 @@ pub fn apply(patch_type: PatchType, type_name: &str, current: &Value, patch: &Va
     let mut new = current.clone();
     match patch_type {
         PatchType::Json => json::apply(&mut new, patch)?,
+        PatchType::Apply => return Err(Error::bad_request("a configuration to apply is no patch of an object")),
         PatchType::Merge | PatchType::Strategic if !patch.is_object() => {
             return Err(Error::bad_request(
                 "error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}",

@@ -37,3 +37,32 @@ pub fn with_replicas(kind: &Kind, object: &Value, scale: &Value) -> Result<Value
     }
     Ok(new)
 }
+
+/// What applying a Scale says about the object that it scales.
+pub fn as_config(kind: &Kind, object: &Value, config: &Value) -> Result<Value, Error> {
+    if config["apiVersion"] != "autoscaling/v1" {
+        let version = config["apiVersion"].as_str().unwrap_or("");
+        return Err(Error::bad_request(format!(
+            "Incorrect version specified in apply patch. Specified patch version: {version}, expected: autoscaling/v1"
+        )));
+    }
+    let mut metadata = json!({"name": object["metadata"]["name"]});
+    if kind.namespaced {
+        metadata["namespace"] = object["metadata"]["namespace"].clone();
+    }
+    for field in ["resourceVersion", "uid"] {
+        if !config["metadata"][field].is_null() {
+            metadata[field] = config["metadata"][field].clone();
+        }
+    }
+    let mut out = json!({"kind": kind.kind, "apiVersion": kind.api_version(), "metadata": metadata});
+    if let Some(replicas) = config["spec"].get("replicas") {
+        if replicas.as_i64().is_none_or(|replicas| replicas < 0) {
+            let cause = Cause::invalid("spec.replicas", replicas, "must be greater than or equal to 0");
+            let name = object["metadata"]["name"].as_str().unwrap_or("");
+            return Err(Error::invalid_named("autoscaling", "Scale", name, &[cause]));
+        }
+        out["spec"] = json!({"replicas": replicas});
+    }
+    Ok(out)
+}

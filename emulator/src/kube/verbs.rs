@@ -9,13 +9,14 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
+use super::apply::{Config, Writer, wire};
 use super::body::{self, FieldValidation, media_type};
 use super::convert;
 use super::deletion::{DeleteOptions, Deletion, Propagation};
 use super::error::{Cause, Error};
 use super::http::{Context, json as answer};
 use super::kinds::Kind;
-use super::objects::{Part, place};
+use super::objects::{Part, Write, place};
 use super::patch::{self, PatchType};
 use super::request::{Form, Query, Target, negotiate};
 use super::selector::Selector;
@@ -212,15 +213,31 @@ impl Asked<'_> {
             let review = reviews::review(self.kind(), object, &self.context.user);
             return Ok(self.answer(StatusCode::CREATED, &review, &warnings));
         }
-        let dry_run = self.query.dry_run()?;
+        let manager = self.manager("CreateOptions")?;
         let created = self.context.cluster.create_with(
             &self.context.world,
             self.kind().kept_as(),
             convert::kept(self.kind(), object),
-            dry_run,
+            self.write(&manager)?,
         )?;
         self.settle();
         Ok(self.answer(StatusCode::CREATED, &created, &warnings))
+    }
+
+    /// Who writes: `fieldManager`, or the client's own name up to the slash.
+    fn manager(&self, options: &str) -> Result<String, Error> {
+        if let Some(manager) = self.query.get("fieldManager") {
+            check_manager(options, manager)?;
+            return Ok(manager.to_owned());
+        }
+        let agent = self.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let name: String = agent.split('/').next().unwrap_or("").chars().filter(|letter| !letter.is_control()).collect();
+        Ok(if name.is_empty() { "unknown".into() } else { name.chars().take(LONGEST_MANAGER).collect() })
+    }
+
+    fn write<'a>(&'a self, manager: &'a str) -> Result<Write<'a>, Error> {
+        let subresource = self.target.subresource.as_deref().unwrap_or("");
+        Ok(Write { writer: Writer { manager, subresource }, dry_run: self.query.dry_run()? })
     }
 
     fn part(subresource: Option<&str>) -> Part {
@@ -229,15 +246,16 @@ impl Asked<'_> {
 
     fn update(&self, subresource: Option<&str>) -> Result<Response, Error> {
         let mut warnings = Vec::new();
-        let dry_run = self.query.dry_run()?;
+        let manager = self.manager("UpdateOptions")?;
+        let write = self.write(&manager)?;
         if subresource == Some("scale") {
             let value = body::read_value(self.content_type(), self.content, "Scale")?;
-            return self.put_scale(|_| self.scale_object(value), dry_run);
+            return self.put_scale(|_| self.scale_object(value), write);
         }
         let object = self.object(&mut warnings)?;
         let (world, cluster) = (&self.context.world, &self.context.cluster);
-        let stored =
-            cluster.update(world, self.kind().kept_as(), convert::kept(self.kind(), object), Self::part(subresource), dry_run)?;
+        let kept = convert::kept(self.kind(), object);
+        let stored = cluster.update(world, self.kind().kept_as(), kept, Self::part(subresource), write)?;
         self.settle();
         Ok(self.answer(StatusCode::OK, &stored, &warnings))
     }
@@ -247,10 +265,10 @@ impl Asked<'_> {
         body::take_typed("autoscaling", "v1", "Scale", value, validation, &mut Vec::new())
     }
 
-    fn put_scale(&self, change: impl FnOnce(Value) -> Result<Value, Error>, dry_run: bool) -> Result<Response, Error> {
+    fn put_scale(&self, change: impl FnOnce(Value) -> Result<Value, Error>, write: Write<'_>) -> Result<Response, Error> {
         let (world, cluster) = (&self.context.world, &self.context.cluster);
         let place = (self.namespace(), self.name());
-        let stored = cluster.patch_with(world, self.kind(), place, Part::Main, dry_run, |object| {
+        let stored = cluster.patch_with(world, self.kind(), place, Part::Main, write, |object| {
             scale::with_replicas(self.kind(), object, &change(scale::of(object))?)
         })?;
         self.settle();
@@ -259,19 +277,30 @@ impl Asked<'_> {
 
     fn patch(&self, subresource: Option<&str>) -> Result<Response, Error> {
         let patch_type = PatchType::of(&media_type(self.content_type()))?;
-        let content = serde_json::from_slice(self.content)
+        let manager = self.manager("PatchOptions")?;
+        let force = self.query.get("force").map(|_| self.query.flag("force"));
+        if patch_type == PatchType::Apply {
+            return self.apply(subresource, &manager, force.unwrap_or(false));
+        }
+        if force.is_some() {
+            let cause = Cause::forbidden("force", "may not be specified for non-apply patch");
+            return Err(Error::invalid_named("meta.k8s.io", "PatchOptions", "", &[cause]));
+        }
+        let content: Value = serde_json::from_slice(self.content)
             .map_err(|_| Error::bad_request("error decoding patch: the body is no JSON document"))?;
-        let dry_run = self.query.dry_run()?;
+        let write = self.write(&manager)?;
         let validation = FieldValidation::of(self.query)?;
         if subresource == Some("scale") {
             let change = |scale: Value| self.scale_object(patch::apply(patch_type, "Scale", &scale, &content)?);
-            return self.put_scale(change, dry_run);
+            return self.put_scale(change, write);
         }
         let mut warnings = Vec::new();
         let kind = self.kind();
         let (world, cluster) = (&self.context.world, &self.context.cluster);
         let place = (self.namespace(), self.name());
-        let stored = cluster.patch_with(world, kind.kept_as(), place, Self::part(subresource), dry_run, |object| {
+        let names_managers = String::from_utf8_lossy(self.content).contains("managedFields");
+        let stored = cluster.patch_with(world, kind.kept_as(), place, Self::part(subresource), write, |object| {
+            let object = if names_managers { &wire::expanded(object) } else { object };
             let patched = patch::apply(patch_type, kind.type_name(), &convert::shown(kind, object), &content)?;
             let mut new = body::take_object(kind, patched, validation, &mut warnings)
                 .map_err(|error| if validation == FieldValidation::Strict { strict_patch(error, &content) } else { error })?;
@@ -280,6 +309,38 @@ impl Asked<'_> {
         })?;
         self.settle();
         Ok(self.answer(StatusCode::OK, &stored, &warnings))
+    }
+
+    /// Server-side apply: a configuration and who applies it.
+    fn apply(&self, subresource: Option<&str>, manager: &str, force: bool) -> Result<Response, Error> {
+        if self.query.get("fieldManager").is_none() {
+            let cause = Cause::required("fieldManager", "is required for apply patch");
+            return Err(Error::invalid_named("meta.k8s.io", "PatchOptions", "", &[cause]));
+        }
+        let mut config = body::parse_yaml(self.content)
+            .map_err(|why| Error::bad_request(why.replacen("error converting YAML to JSON: ", "error decoding YAML: ", 1)))?;
+        let (kind, write) = (self.kind(), self.write(manager)?);
+        let validation = FieldValidation::of(self.query)?;
+        let (world, cluster) = (&self.context.world, &self.context.cluster);
+        if subresource == Some("scale") {
+            let scaled = self.existing()?;
+            config = scale::as_config(kind, &scaled, &config)?;
+        }
+        let config = Config { object: &config, writer: write.writer, force };
+        let mut warnings = Vec::new();
+        let part = Self::part(subresource);
+        let place = (self.namespace(), self.name());
+        let (stored, made) = cluster.apply(world, kind, place, (&config, part, write.dry_run), |object| {
+            let mut new = body::take_object(kind, object, validation, &mut warnings)?;
+            self.check_place(&mut new)?;
+            Ok(new)
+        })?;
+        self.settle();
+        let status = if made { StatusCode::CREATED } else { StatusCode::OK };
+        if subresource == Some("scale") {
+            return Ok(self.answer(status, &scale::of(&stored), &[]));
+        }
+        Ok(self.answer(status, &stored, &warnings))
     }
 
     fn delete_options(&self) -> Result<DeleteOptions, Error> {
@@ -367,6 +428,21 @@ impl Asked<'_> {
         let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
         Ok(answer(StatusCode::CREATED, &status))
     }
+}
+
+/// How long a manager's name may be.
+const LONGEST_MANAGER: usize = 128;
+
+fn check_manager(options: &str, manager: &str) -> Result<(), Error> {
+    let cause = if manager.len() > LONGEST_MANAGER {
+        let message = format!("Too long: may not be more than {LONGEST_MANAGER} bytes");
+        Cause { field: "fieldManager".into(), reason: "FieldValueTooLong", message }
+    } else if manager.chars().any(char::is_control) {
+        Cause::invalid("fieldManager", &manager.into(), "should only contain printable characters")
+    } else {
+        return Ok(());
+    };
+    Err(Error::invalid_named("meta.k8s.io", options, "", &[cause]))
 }
 
 /// Strict validation of a patch is told as a fault of the patch.

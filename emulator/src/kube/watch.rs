@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use super::apply::wire::Wire;
 use super::convert;
 use super::error::{Cause, Error};
 use super::kinds::Kind;
@@ -129,7 +130,7 @@ impl View {
                 table::table(metadata, columns, vec![table::row(self.kind, object, self.include, now)])
             }
         };
-        Bytes::from(format!("{}\n", json!({"type": event, "object": shown})))
+        Bytes::from(format!("{{\"type\":\"{event}\",\"object\":{}}}\n", Wire(&shown)))
     }
 
     /// The line of a change, if it is one to this watch: an object may come into its view or leave it.

@@ -11,6 +11,7 @@ use super::object;
 use crate::kube::deletion::DeleteOptions;
 use crate::kube::kinds::Kind;
 use crate::kube::kubelet;
+use crate::kube::objects::Write;
 use crate::kube::store::{Cluster, Due, Key};
 use crate::world::{self, World};
 
@@ -36,6 +37,8 @@ pub struct Context<'a> {
     pub cluster: &'a Cluster,
     /// What is remembered from one run to the next.
     pub memory: &'a mut Memory,
+    /// Which part of the control plane works now: who owns what it writes.
+    pub manager: &'static str,
 }
 
 /// The place of an object that is known to be of a kind.
@@ -69,7 +72,7 @@ impl Context<'_> {
 
     /// Creates an object; what the API server refuses is logged.
     pub fn create(&self, kind: &Kind, object: Value) -> Option<Arc<Value>> {
-        let created = self.cluster.create(self.world, kind, object);
+        let created = self.cluster.create_with(self.world, kind, object, Write::by(self.manager));
         if let Err(error) = &created {
             tracing::debug!(kubernetes.kind = kind.kind, "a controller's object was refused: {error}");
         }
@@ -78,7 +81,7 @@ impl Context<'_> {
 
     /// Changes an object.
     pub fn modify(&self, key: &Key, change: impl FnOnce(&mut Value)) -> Option<Arc<Value>> {
-        self.cluster.modify(self.world, key.kind(), &key.namespace, &key.name, change)
+        self.cluster.modify_as(self.world, self.manager, key.kind(), (&key.namespace, &key.name), change)
     }
 
     /// Deletes an object; a running pod has its grace.

@@ -108,7 +108,7 @@ fn namespace_of(object: &Value) -> &str {
 
 /// Counts an event once more; false if it is no longer there.
 fn again(context: &Context, namespace: &str, event_name: &str, message: &str, now: Timestamp) -> bool {
-    let counted = context.cluster.modify(context.world, &kinds::EVENTS, namespace, event_name, |event| {
+    let counted = context.cluster.modify_as(context.world, context.manager, &kinds::EVENTS, (namespace, event_name), |event| {
         let count = number(event, "/count").unwrap_or(1) + 1;
         let event = map_at(event, &[]);
         event.insert("count".into(), count.into());

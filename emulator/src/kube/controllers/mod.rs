@@ -32,6 +32,11 @@ use crate::world::World;
 /// How many looks one run may take: far beyond what any real change needs, so that a mistake cannot hang the emulator.
 const MOST_LOOKS: usize = 200_000;
 
+/// Who owns what the controllers, the scheduler and the kubelets write.
+const CONTROLLERS: &str = "kube-controller-manager";
+const SCHEDULER: &str = "kube-scheduler";
+const KUBELET: &str = "kubelet";
+
 /// Lets the controllers act on everything that changed, until nothing is left to do.
 pub fn settle(world: &World, cluster: &Arc<Cluster>) {
     run(world, cluster, None);
@@ -73,7 +78,7 @@ impl Queue {
 
 fn run(world: &World, cluster: &Cluster, first: Option<Key>) {
     let mut memory = cluster.controllers.lock();
-    let mut context = Context { world, cluster, memory: &mut memory };
+    let mut context = Context { world, cluster, memory: &mut memory, manager: CONTROLLERS };
     let mut queue = Queue::default();
     queue.order.extend(first);
     for _ in 0..MOST_LOOKS {
@@ -159,8 +164,11 @@ fn look_at_pod(context: &mut Context, key: &Key) {
     let Some(pod) = context.get(key) else { return };
     debug_assert_eq!(key_of(&kinds::PODS, &pod), *key, "{}", name(&pod));
     if text(&pod, "/spec/nodeName").is_empty() {
+        context.manager = SCHEDULER;
         scheduler::schedule(context, key, &pod);
     } else {
+        context.manager = KUBELET;
         kubelet::sync(context, key, &pod);
     }
+    context.manager = CONTROLLERS;
 }
