@@ -75,7 +75,7 @@ pub fn parse_json(body: &[u8]) -> Result<Value, String> {
 }
 
 /// What Go's `encoding/json` says where serde_json stumbles.
-fn go_syntax_error(body: &[u8], error: &serde_json::Error) -> String {
+pub(super) fn go_syntax_error(body: &[u8], error: &serde_json::Error) -> String {
     if error.is_eof() || body.is_empty() {
         return "unexpected end of JSON input".into();
     }

@@ -18,6 +18,8 @@ pub struct Error {
     /// What people read.
     pub message: String,
     details: Option<Value>,
+    /// A token with which a list goes on although its state is gone.
+    go_on: Option<String>,
 }
 
 /// One field that is not as it must be (apimachinery's `field.Error`).
@@ -90,7 +92,7 @@ fn cause_list(causes: &[Cause]) -> Value {
 
 impl Error {
     fn new(code: u16, reason: &'static str, message: impl Into<String>, details: Option<Value>) -> Self {
-        Self { code, reason, message: message.into(), details }
+        Self { code, reason, message: message.into(), details, go_on: None }
     }
 
     /// 404: no such object.
@@ -211,6 +213,23 @@ impl Error {
         Self::new(410, "Expired", message, None)
     }
 
+    /// 410 for a page of a list whose state is gone, with a token for the rest as it is now.
+    pub fn expired_page(go_on: String) -> Self {
+        let message = "The provided continue parameter is too old to display a consistent list result. You can start a new list \
+                       without the continue parameter, or use the continue token in this response to retrieve the remainder of \
+                       the results. Continuing with the provided token results in an inconsistent list - objects that were \
+                       created, modified, or deleted between the time the first chunk was returned and now may show up in the \
+                       list.";
+        Self { go_on: Some(go_on), ..Self::expired(message) }
+    }
+
+    /// 504: the version lies in the future. (The one refusal of the 500s: clients know it by its cause.)
+    pub fn too_large_version(asked: u64, current: u64) -> Self {
+        let message = format!("Too large resource version: {asked}, current: {current}");
+        let causes = json!([{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]);
+        Self::new(504, "Timeout", message, Some(json!({"causes": causes, "retryAfterSeconds": 1})))
+    }
+
     /// 413.
     pub fn too_large(limit: usize) -> Self {
         let message = format!("Request entity too large: limit is {limit}");
@@ -238,6 +257,9 @@ impl Error {
         let mut status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": self.message, "reason": self.reason,
         });
+        if let Some(go_on) = &self.go_on {
+            status["metadata"]["continue"] = go_on.clone().into();
+        }
         if let Some(details) = &self.details {
             status["details"] = details.clone();
         }

@@ -38,6 +38,7 @@ mod token_request;
 pub mod types;
 pub mod validate;
 mod verbs;
+mod versions;
 mod watch;
 
 pub use bootstrap::{deprovision, provision, reconfigure, set_running};

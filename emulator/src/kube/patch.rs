@@ -46,7 +46,7 @@ pub fn apply(patch_type: PatchType, type_name: &str, current: &Value, patch: &Va
             ));
         }
         PatchType::Merge => json_patch::merge(&mut new, patch),
-        PatchType::Strategic => new = merged(&Shape::Message(type_name.to_owned()), Some(current), patch)?.unwrap_or(Value::Null),
+        PatchType::Strategic => new = merged(&Shape::Message(type_name.to_owned()), Some(current), patch)?,
     }
     if new.is_object() { Ok(new) } else { Err(rejected("the patch leaves no object")) }
 }
@@ -58,31 +58,32 @@ fn rejected(why: &str) -> Error {
     error
 }
 
-/// What a patch makes of a value; nothing if it deletes it.
-fn merged(shape: &Shape, current: Option<&Value>, patch: &Value) -> Result<Option<Value>, Error> {
-    let Value::Object(patch) = patch else { return Ok(Some(patch.clone())) };
-    match patch.get("$patch").and_then(Value::as_str) {
-        Some("delete") => return Ok(None),
-        Some("replace") => {
+/// What a patch makes of a value. A map that is deleted is empty afterwards; items of lists are deleted by their lists.
+fn merged(shape: &Shape, current: Option<&Value>, patch: &Value) -> Result<Value, Error> {
+    let Value::Object(patch) = patch else { return Ok(patch.clone()) };
+    match patch.get("$patch") {
+        None => {}
+        Some(directive) if directive == "delete" => return Ok(Value::Object(Map::new())),
+        Some(directive) if directive == "replace" => {
             let rest =
                 patch.iter().filter(|(key, _)| *key != "$patch").map(|(key, value)| (key.clone(), value.clone())).collect();
-            return Ok(Some(Value::Object(rest)));
+            return Ok(Value::Object(rest));
         }
-        Some("merge") | None => {}
+        // Written by hand, this is what would be done anyway; the real server refuses it only in lists.
+        Some(directive) if directive == "merge" => {}
         Some(other) => {
-            return Err(Error::bad_request(format!("invalid value for $patch: {other}; delete, merge and replace would do")));
+            let what = other.as_str().map_or_else(|| other.to_string(), str::to_owned);
+            return Err(Error::bad_request(format!("unknown patch type: {what} in map: {}", Value::Object(patch.clone()))));
         }
     }
     let mut out = current.and_then(Value::as_object).cloned().unwrap_or_default();
-    if let Some(retained) = patch.get("$retainKeys").and_then(Value::as_array) {
-        out.retain(|key, _| retained.iter().any(|retained| retained == key.as_str()));
-    }
+    retain_keys(&mut out, patch)?;
     for (key, value) in patch {
         if key == "$patch" || key == "$retainKeys" || key.starts_with("$setElementOrder/") {
             continue;
         }
         if let Some(list) = key.strip_prefix("$deleteFromPrimitiveList/") {
-            delete_scalars(&mut out, list, value);
+            delete_scalars(&mut out, list, value)?;
             continue;
         }
         let field = field_of(shape, key);
@@ -99,7 +100,20 @@ fn merged(shape: &Shape, current: Option<&Value>, patch: &Value) -> Result<Optio
             *items = arranged(std::mem::take(items), &live, order, &merge_key);
         }
     }
-    Ok(Some(Value::Object(out)))
+    Ok(Value::Object(out))
+}
+
+/// Drops what `$retainKeys` does not name; the patch must set nothing else.
+fn retain_keys(out: &mut Map<String, Value>, patch: &Map<String, Value>) -> Result<(), Error> {
+    let Some(retained) = patch.get("$retainKeys") else { return Ok(()) };
+    let broken = || Error::bad_request("invalid patch format of retainKeys");
+    let retained = retained.as_array().ok_or_else(broken)?;
+    let named = |key: &str| retained.iter().any(|retained| retained == key);
+    if patch.iter().any(|(key, value)| !key.starts_with('$') && !value.is_null() && !named(key)) {
+        return Err(broken());
+    }
+    out.retain(|key, _| named(key));
+    Ok(())
 }
 
 fn field_of(shape: &Shape, key: &str) -> Option<&'static Field> {
@@ -109,10 +123,12 @@ fn field_of(shape: &Shape, key: &str) -> Option<&'static Field> {
     }
 }
 
-fn delete_scalars(out: &mut Map<String, Value>, list: &str, gone: &Value) {
+fn delete_scalars(out: &mut Map<String, Value>, list: &str, gone: &Value) -> Result<(), Error> {
+    let gone = gone.as_array().ok_or_else(|| Error::bad_request("invalid patch format of primitive list"))?;
     if let Some(Value::Array(items)) = out.get_mut(list) {
-        items.retain(|item| !gone.as_array().is_some_and(|gone| gone.contains(item)));
+        items.retain(|item| !gone.contains(item));
     }
+    Ok(())
 }
 
 fn merge_field(
@@ -137,7 +153,7 @@ fn merge_field(
         }
         (Value::Object(_), field) => {
             let shape = field.map_or(Shape::Raw, |field| field.shape.clone());
-            merged(&shape, current, patch)?
+            Some(merged(&shape, current, patch)?)
         }
         (patch, _) => Some(patch.clone()),
     };
@@ -157,6 +173,13 @@ fn merge_list(
 ) -> Result<Value, Error> {
     let live = current.and_then(Value::as_array).cloned().unwrap_or_default();
     let directive = |item: &Value| item["$patch"].as_str().map(str::to_owned);
+    if let Some(other) = patch.iter().filter_map(directive).find(|found| !matches!(found.as_str(), "delete" | "replace")) {
+        return Err(Error::bad_request(if other == "merge" {
+            "merging lists cannot yet be specified in the patch".into()
+        } else {
+            format!("unknown patch type: {other}")
+        }));
+    }
     if patch.iter().any(|item| directive(item).as_deref() == Some("replace")) {
         return Ok(patch.iter().filter(|item| directive(item).as_deref() != Some("replace")).cloned().collect());
     }
@@ -170,12 +193,8 @@ fn merge_list(
         let position = items.iter().position(|known| known[merge_key] == *id);
         match (directive(item).as_deref(), position) {
             (Some("delete"), _) => items.retain(|known| known[merge_key] != *id),
-            (_, Some(position)) => {
-                if let Some(new) = merged(inner, Some(&items[position]), item)? {
-                    items[position] = new;
-                }
-            }
-            (_, None) => items.extend(merged(inner, None, item)?),
+            (_, Some(position)) => items[position] = merged(inner, Some(&items[position]), item)?,
+            (_, None) => items.push(merged(inner, None, item)?),
         }
     }
     Ok(match order {
@@ -207,6 +226,7 @@ fn arranged(items: Vec<Value>, live: &[Value], order: &[Value], merge_key: &str)
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -244,6 +264,78 @@ mod tests {
         let current = json!({"metadata": {"labels": {"a": "1"}, "finalizers": ["x"]}});
         let patch = json!({"metadata": {"labels": {"$patch": "replace", "b": "2"}, "finalizers": ["y", "x"]}});
         assert_eq!(strategic(current, patch), json!({"metadata": {"labels": {"b": "2"}, "finalizers": ["x", "y"]}}));
+        let current = json!({"metadata": {"labels": {"a": "1"}, "finalizers": ["x", "y"]}});
+        let patch = json!({"metadata": {"labels": {"$patch": "delete"}, "$deleteFromPrimitiveList/finalizers": ["x"]}});
+        assert_eq!(strategic(current, patch), json!({"metadata": {"labels": {}, "finalizers": ["y"]}}), "an empty map is left");
+    }
+
+    /// The simplest way to say what a patch of a pod does: lists of objects are merged by `name`, nulls delete.
+    fn reference(current: &Value, patch: &Value) -> Value {
+        match (current, patch) {
+            (current, Value::Object(patch)) => {
+                let mut out = current.as_object().cloned().unwrap_or_default();
+                for (key, value) in patch {
+                    if value.is_null() {
+                        out.shift_remove(key);
+                    } else {
+                        let new = reference(out.get(key).unwrap_or(&Value::Null), value);
+                        out.insert(key.clone(), new);
+                    }
+                }
+                out.into()
+            }
+            (current, Value::Array(items)) => {
+                let mut out = current.as_array().cloned().unwrap_or_default();
+                for item in items {
+                    out.retain(|known| item["$patch"] != "delete" || known["name"] != item["name"]);
+                    match out.iter_mut().find(|known| known["name"] == item["name"]) {
+                        _ if item["$patch"] == "delete" => {}
+                        Some(known) => *known = reference(known, item),
+                        None => out.push(reference(&Value::Null, item)),
+                    }
+                }
+                out.into()
+            }
+            (_, scalar) => scalar.clone(),
+        }
+    }
+
+    fn member(nullable: bool) -> BoxedStrategy<Value> {
+        if nullable {
+            prop_oneof![Just(Value::Null), "[xy]".prop_map(Value::from)].boxed()
+        } else {
+            "[xy]".prop_map(Value::from).boxed()
+        }
+    }
+
+    fn containers(patch: bool) -> impl Strategy<Value = Value> {
+        let env = prop::collection::btree_map("[AB]", member(patch), 0..3).prop_map(|variables| {
+            variables.into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect::<Value>()
+        });
+        prop::collection::btree_map("[abc]", (member(patch), env, any::<bool>()), 0..4).prop_map(move |all| {
+            all.into_iter()
+                .map(|(name, (image, env, delete))| match delete && patch {
+                    true => json!({"name": name, "$patch": "delete"}),
+                    false => json!({"name": name, "image": image, "env": env}),
+                })
+                .collect()
+        })
+    }
+
+    fn a_pod(patch: bool) -> impl Strategy<Value = Value> {
+        let labels = prop::collection::btree_map("[abc]", member(patch), 0..3);
+        (containers(patch), labels)
+            .prop_map(|(containers, labels)| json!({"metadata": {"labels": labels}, "spec": {"containers": containers}}))
+    }
+
+    proptest! {
+        #[test]
+        fn strategic_patches_do_what_the_reference_does(current in a_pod(false), patch in a_pod(true)) {
+            let new = apply(PatchType::Strategic, "Pod", &current, &patch).expect("a sound patch");
+            prop_assert_eq!(&new, &reference(&current, &patch));
+            let twice = apply(PatchType::Strategic, "Pod", &new, &patch).expect("a sound patch");
+            prop_assert_eq!(twice, new);
+        }
     }
 
     #[test]
@@ -251,6 +343,11 @@ mod tests {
         let refuse = |patch_type, patch| apply(patch_type, "Deployment", &json!({}), &patch).unwrap_err().code;
         assert_eq!(refuse(PatchType::Strategic, pod(json!([{"image": "x"}]))), 400);
         assert_eq!(refuse(PatchType::Strategic, json!([])), 400);
+        let strategy = |patch| json!({"spec": {"strategy": patch}});
+        assert_eq!(refuse(PatchType::Strategic, strategy(json!({"$retainKeys": ["type"], "rollingUpdate": {}}))), 400);
+        assert_eq!(refuse(PatchType::Strategic, strategy(json!({"$retainKeys": "type"}))), 400);
+        assert_eq!(refuse(PatchType::Strategic, strategy(json!({"$patch": "mend"}))), 400);
+        assert_eq!(refuse(PatchType::Strategic, pod(json!([{"name": "a", "$patch": "merge"}]))), 400);
         assert_eq!(refuse(PatchType::Json, json!([{"op": "remove", "path": "/nope"}])), 422);
         assert_eq!(refuse(PatchType::Json, json!({"op": "remove"})), 400);
         assert_eq!(PatchType::of("text/plain").unwrap_err().code, 415);

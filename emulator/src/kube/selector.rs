@@ -1,116 +1,66 @@
 //! Label and field selectors (apimachinery's `labels.Parse` and `fields.ParseSelector`).
 
+pub mod labels;
+
 use serde_json::Value;
 
+use labels::Requirement;
+
 use super::error::Error;
-use super::kinds::{self, Kind};
+use super::kinds::Kind;
 
 /// Which objects of a list are wanted.
 #[derive(Clone, Debug, Default)]
 pub struct Selector {
     labels: Vec<Requirement>,
-    fields: Vec<(Vec<String>, bool, String)>,
+    fields: Vec<FieldTerm>,
 }
 
-/// One term of a label selector.
-#[derive(Clone, Debug, PartialEq)]
-enum Requirement {
-    In(String, Vec<String>),
-    NotIn(String, Vec<String>),
-    Exists(String),
-    Absent(String),
+/// One term of a field selector.
+#[derive(Clone, Debug)]
+struct FieldTerm {
+    path: Vec<String>,
+    /// What Go has where there is nothing.
+    zero: &'static str,
+    equal: bool,
+    wanted: String,
+}
+
+impl FieldTerm {
+    fn holds(&self, object: &Value) -> bool {
+        let found = self.path.iter().fold(object, |value, name| &value[name]);
+        let same = match found {
+            Value::Null => self.wanted == self.zero,
+            Value::String(text) => *text == self.wanted,
+            other => other.to_string() == self.wanted,
+        };
+        same == self.equal
+    }
 }
 
 impl Selector {
     /// Reads both selectors of a request.
     pub fn parse(kind: &Kind, labels: Option<&str>, fields: Option<&str>) -> Result<Self, Error> {
-        let labels = match labels.map(str::trim) {
-            Some(text) if !text.is_empty() => {
-                split_terms(text).into_iter().map(|term| requirement(term, text)).collect::<Result<_, _>>()?
-            }
-            _ => Vec::new(),
-        };
-        let fields = match fields.map(str::trim) {
-            Some(text) if !text.is_empty() => text
-                .split(',')
-                .filter(|term| !term.is_empty())
-                .map(|term| field_term(kind, term, text))
-                .collect::<Result<_, _>>()?,
-            _ => Vec::new(),
-        };
+        let labels = labels::parse(labels.unwrap_or("")).map_err(Error::bad_request)?;
+        let whole = fields.unwrap_or("");
+        let fields = field_terms(whole)
+            .into_iter()
+            .filter(|term| !term.is_empty())
+            .map(|term| field_term(kind, term, whole))
+            .collect::<Result<_, _>>()?;
         Ok(Self { labels, fields })
+    }
+
+    /// Whether everything is wanted.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty() && self.fields.is_empty()
     }
 
     /// Whether an object is wanted.
     pub fn matches(&self, object: &Value) -> bool {
         let labels = &object["metadata"]["labels"];
-        self.labels.iter().all(|requirement| requirement.holds(labels))
-            && self.fields.iter().all(|(path, equal, wanted)| {
-                let found = path.iter().fold(object, |value, name| &value[name]);
-                let found =
-                    found.as_str().map_or_else(|| if found.is_null() { String::new() } else { found.to_string() }, str::to_owned);
-                (found == *wanted) == *equal
-            })
+        self.labels.iter().all(|requirement| requirement.holds(labels)) && self.fields.iter().all(|term| term.holds(object))
     }
-}
-
-impl Requirement {
-    fn holds(&self, labels: &Value) -> bool {
-        let value = |key: &str| labels[key].as_str();
-        match self {
-            Self::In(key, values) => value(key).is_some_and(|found| values.iter().any(|value| value == found)),
-            Self::NotIn(key, values) => !value(key).is_some_and(|found| values.iter().any(|value| value == found)),
-            Self::Exists(key) => value(key).is_some(),
-            Self::Absent(key) => value(key).is_none(),
-        }
-    }
-}
-
-/// The terms between the commas that stand outside of parentheses.
-fn split_terms(text: &str) -> Vec<&str> {
-    let (mut depth, mut start, mut terms) = (0_i32, 0, Vec::new());
-    for (position, character) in text.char_indices() {
-        match character {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            ',' if depth == 0 => {
-                terms.push(text[start..position].trim());
-                start = position + 1;
-            }
-            _ => {}
-        }
-    }
-    terms.push(text[start..].trim());
-    terms
-}
-
-fn requirement(term: &str, whole: &str) -> Result<Requirement, Error> {
-    let broken =
-        || Error::bad_request(format!("unable to parse requirement: found '{term}' in '{whole}', expected: a label selector"));
-    let key = |text: &str| {
-        let text = text.trim();
-        let ok = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
-        if text.is_empty() || !text.chars().all(ok) { Err(broken()) } else { Ok(text.to_owned()) }
-    };
-    if let Some(rest) = term.strip_prefix('!') {
-        return Ok(Requirement::Absent(key(rest)?));
-    }
-    if let Some((left, right)) = term.split_once("!=") {
-        return Ok(Requirement::NotIn(key(left)?, vec![right.trim().to_owned()]));
-    }
-    if let Some((left, right)) = term.split_once("==").or_else(|| term.split_once('=')) {
-        return Ok(Requirement::In(key(left)?, vec![right.trim().to_owned()]));
-    }
-    if let Some((left, values)) = term.split_once('(') {
-        let values = values.strip_suffix(')').ok_or_else(broken)?.split(',').map(|value| value.trim().to_owned()).collect();
-        let mut words = left.split_whitespace();
-        return match (words.next(), words.next(), words.next()) {
-            (Some(name), Some("in"), None) => Ok(Requirement::In(key(name)?, values)),
-            (Some(name), Some("notin"), None) => Ok(Requirement::NotIn(key(name)?, values)),
-            _ => Err(broken()),
-        };
-    }
-    Ok(Requirement::Exists(key(term)?))
 }
 
 const POD_FIELDS: &[&str] = &[
@@ -121,7 +71,20 @@ const POD_FIELDS: &[&str] = &[
     "spec.hostNetwork",
     "status.phase",
     "status.podIP",
+    "status.podIPs",
     "status.nominatedNodeName",
+];
+const NEW_EVENT_FIELDS: &[&str] = &[
+    "reason",
+    "regarding.kind",
+    "regarding.namespace",
+    "regarding.name",
+    "regarding.uid",
+    "regarding.apiVersion",
+    "regarding.resourceVersion",
+    "regarding.fieldPath",
+    "reportingController",
+    "type",
 ];
 const EVENT_FIELDS: &[&str] = &[
     "involvedObject.kind",
@@ -137,32 +100,101 @@ const EVENT_FIELDS: &[&str] = &[
     "type",
 ];
 
-fn field_term(kind: &Kind, term: &str, whole: &str) -> Result<(Vec<String>, bool, String), Error> {
-    let (path, equal, value) = term
-        .split_once("!=")
-        .map(|(path, value)| (path, false, value))
-        .or_else(|| term.split_once("==").map(|(path, value)| (path, true, value)))
-        .or_else(|| term.split_once('=').map(|(path, value)| (path, true, value)))
+/// The terms between the commas that no backslash makes a part of a value.
+fn field_terms(text: &str) -> Vec<&str> {
+    let (mut start, mut escaped, mut out) = (0, false, Vec::new());
+    for (position, letter) in text.char_indices() {
+        if letter == ',' && !escaped {
+            out.push(&text[start..position]);
+            start = position + 1;
+        }
+        escaped = letter == '\\' && !escaped;
+    }
+    out.push(&text[start..]);
+    out
+}
+
+/// A value without its backslashes.
+fn unescaped(value: &str) -> Result<String, Error> {
+    let mut out = String::new();
+    let mut letters = value.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => match letters.next() {
+                Some(next @ ('\\' | ',' | '=')) => out.push(next),
+                other => {
+                    let sequence: String = std::iter::once('\\').chain(other).collect();
+                    return Err(Error::bad_request(format!("invalid field selector: invalid escape sequence: {sequence}")));
+                }
+            },
+            ',' | '=' => {
+                return Err(Error::bad_request(format!("invalid field selector: unescaped character in value: {letter}")));
+            }
+            letter => out.push(letter),
+        }
+    }
+    Ok(out)
+}
+
+/// Splits a term at its operator: the first of `!=`, `==` and `=` that is met.
+fn split_field_term(term: &str) -> Option<(&str, bool, &str)> {
+    term.char_indices().find_map(|(at, _)| {
+        let rest = &term[at..];
+        let (equal, length) = match rest {
+            _ if rest.starts_with("!=") => (false, 2),
+            _ if rest.starts_with("==") => (true, 2),
+            _ if rest.starts_with('=') => (true, 1),
+            _ => return None,
+        };
+        Some((&term[..at], equal, &rest[length..]))
+    })
+}
+
+/// The fields besides name and namespace by which objects of a kind are found, and how another one is refused there.
+fn selectable(kind: &Kind) -> Option<(&'static [&'static str], fn(&str) -> String)> {
+    let plain: fn(&str) -> String = |field| format!("field label not supported: {field}");
+    Some(match (kind.group.as_str(), kind.kind.as_str()) {
+        ("", "Pod") => (POD_FIELDS, plain),
+        ("", "Event") => (EVENT_FIELDS, plain),
+        ("events.k8s.io", "Event") => (NEW_EVENT_FIELDS, plain),
+        ("", "Node") => (&["spec.unschedulable"], plain),
+        ("", "Namespace") => (&["status.phase"], plain),
+        ("", "Secret") => (&["type"], plain),
+        ("", "ReplicationController") => (&["status.replicas"], plain),
+        ("", "Service") => (&["spec.clusterIP", "spec.type"], plain),
+        ("certificates.k8s.io", "CertificateSigningRequest") => (&["spec.signerName"], plain),
+        ("batch", "Job") => (&["status.successful"], |field| format!("field label \"{field}\" not supported for Job")),
+        ("apps", "StatefulSet") => {
+            (&["status.successful"], |field| format!("field label not supported for appsv1.StatefulSet: {field}"))
+        }
+        _ => return None,
+    })
+}
+
+fn field_term(kind: &Kind, term: &str, whole: &str) -> Result<FieldTerm, Error> {
+    let (path, equal, value) = split_field_term(term)
         .ok_or_else(|| Error::bad_request(format!("invalid selector: '{whole}'; can't understand '{term}'")))?;
-    let own: &[&str] = match kind.kind.as_str() {
-        "Pod" => POD_FIELDS,
-        "Event" => EVENT_FIELDS,
-        "Node" => &["spec.unschedulable"],
-        "Namespace" => &["status.phase"],
-        "Secret" => &["type"],
-        "ReplicaSet" => &["status.replicas"],
-        "Service" => &["spec.clusterIP", "spec.type"],
-        _ => &[],
-    };
-    if !["metadata.name", "metadata.namespace"].contains(&path) && !own.contains(&path) {
-        let generic = kind.group.is_empty() && !own.is_empty() && kind.index != kinds::SECRETS.index;
-        return Err(Error::bad_request(if generic || kind.group.is_empty() {
-            format!("field label not supported: {path}")
-        } else {
-            format!("\"{path}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")
+    let value = unescaped(value)?;
+    let path = if kind.kind == "Pod" && path == "spec.host" { "spec.nodeName" } else { path };
+    let own = selectable(kind);
+    let common = path == "metadata.name" || (path == "metadata.namespace" && (kind.namespaced || own.is_none()));
+    if !common && !own.is_some_and(|(fields, _)| fields.contains(&path)) {
+        return Err(Error::bad_request(match own {
+            Some((_, refusal)) => refusal(path),
+            None => {
+                format!("\"{path}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")
+            }
         }));
     }
-    Ok((path.split('.').map(str::to_owned).collect(), equal, value.to_owned()))
+    let (path, zero) = match path {
+        // Events are found by the component of their source, Jobs by how many of their pods succeeded.
+        "source" => ("source.component", ""),
+        "status.successful" => ("status.succeeded", "0"),
+        "status.replicas" => (path, "0"),
+        "spec.unschedulable" | "spec.hostNetwork" => (path, "false"),
+        path => (path, ""),
+    };
+    Ok(FieldTerm { path: path.split('.').map(str::to_owned).collect(), zero, equal, wanted: value })
 }
 
 #[cfg(test)]
@@ -170,6 +202,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::kube::kinds;
 
     #[test]
     fn selectors_choose_by_labels_and_fields() {

@@ -319,6 +319,31 @@ impl Cluster {
         (state.of_kind(kind, namespace).map(|(_, object)| object.clone()).collect(), state.version)
     }
 
+    /// The objects of a kind as they were at a version; nothing if that is no longer kept.
+    pub fn list_at(&self, kind: &Kind, namespace: Option<&str>, version: u64) -> Option<Vec<Arc<Value>>> {
+        let state = self.state.lock();
+        if version < state.forgotten {
+            return None;
+        }
+        let mut there: BTreeMap<&Key, &Arc<Value>> = state.of_kind(kind, namespace).collect();
+        for change in state.changes.iter().rev().take_while(|change| change.version > version) {
+            let key = &change.key;
+            if key.kind != kind.index || namespace.is_some_and(|namespace| kind.namespaced && key.namespace != namespace) {
+                continue;
+            }
+            match &change.previous {
+                Some(previous) => there.insert(key, previous),
+                None => there.remove(key),
+            };
+        }
+        Some(there.into_values().cloned().collect())
+    }
+
+    /// The oldest version from which a watch can resume.
+    pub fn oldest(&self) -> u64 {
+        self.state.lock().forgotten
+    }
+
     /// The objects that name `uid` among their owners.
     pub fn owned_by(&self, uid: &str) -> Vec<Arc<Value>> {
         let state = self.state.lock();

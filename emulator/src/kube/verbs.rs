@@ -4,8 +4,6 @@
 use std::sync::Arc;
 
 use axum::response::Response;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -21,6 +19,7 @@ use super::patch::{self, PatchType};
 use super::request::{Form, Query, Target, negotiate};
 use super::selector::Selector;
 use super::table::{self, IncludeObject};
+use super::versions::{self, Page, State};
 use super::{controllers, reviews, scale, token_request, watch};
 
 /// A request to a target, its body read.
@@ -119,6 +118,8 @@ impl Asked<'_> {
     }
 
     fn get(&self, subresource: Option<&str>) -> Result<Response, Error> {
+        let version = self.query.get("resourceVersion");
+        versions::check_known(self.kind(), version, self.context.cluster.version())?;
         let object = self.existing()?;
         if let Some(sub @ ("proxy" | "portforward")) = subresource {
             return Err(Error::not_implemented(&format!("the subresource \"{sub}\"")));
@@ -131,12 +132,20 @@ impl Asked<'_> {
 
     fn list(&self) -> Result<Response, Error> {
         let selector = self.selector()?;
-        let limit = self.query.number("limit")?.and_then(|limit| usize::try_from(limit).ok()).filter(|limit| *limit > 0);
-        let (all, version) = self.context.cluster.list(self.kind(), self.target.namespace.as_deref());
-        let start = self.query.get("continue").map(read_continue).transpose()?;
+        let (kind, cluster) = (self.kind(), &self.context.cluster);
+        let namespace = self.target.namespace.as_deref();
+        let Page { state, after, limit } = versions::page(kind, self.query, cluster.version())?;
+        let (all, version) = match state {
+            State::Now | State::NotOlderThan(_) => cluster.list(kind, namespace),
+            State::At(version) => match (cluster.list_at(kind, namespace, version), &after) {
+                (Some(all), _) => (all, version),
+                (None, Some(after)) => return Err(Error::expired_page(versions::token(None, after))),
+                (None, None) => return Err(Error::expired("The resourceVersion for the provided list is too old.")),
+            },
+        };
         let mut chosen: Vec<Arc<Value>> = all
             .into_iter()
-            .filter(|object| start.as_ref().is_none_or(|start| place(object) > *start))
+            .filter(|object| after.as_ref().is_none_or(|after| place(object) > *after))
             .filter(|object| selector.matches(object))
             .collect();
         let mut metadata = json!({"resourceVersion": version.to_string()});
@@ -144,8 +153,10 @@ impl Asked<'_> {
             let left = chosen.len() - limit;
             chosen.truncate(limit);
             if let Some(last) = chosen.last() {
-                metadata["continue"] = write_continue(version, last).into();
-                metadata["remainingItemCount"] = left.into();
+                metadata["continue"] = versions::token_behind(version, last).into();
+                if selector.is_empty() {
+                    metadata["remainingItemCount"] = left.into();
+                }
             }
         }
         Ok(answer(StatusCode::OK, &self.shown_list(metadata, &chosen)))
@@ -483,22 +494,4 @@ fn bare(mut object: Value) -> Value {
         fields.shift_remove("apiVersion");
     }
     object
-}
-
-/// A token that names the last object of a page.
-fn write_continue(version: u64, last: &Value) -> String {
-    let (namespace, name) = place(last);
-    let start = if namespace.is_empty() { format!("{name}\0") } else { format!("{namespace}/{name}\0") };
-    STANDARD_NO_PAD.encode(json!({"v": "meta.k8s.io/v1", "rv": version, "start": start}).to_string())
-}
-
-fn read_continue(token: &str) -> Result<(String, String), Error> {
-    let refuse = || Error::bad_request("invalid continue token: continue key is not valid: it does not come from this server");
-    let bytes = STANDARD_NO_PAD.decode(token.trim_end_matches('=')).map_err(|_| refuse())?;
-    let value: Value = serde_json::from_slice(&bytes).map_err(|_| refuse())?;
-    let start = value["start"].as_str().and_then(|start| start.strip_suffix('\0')).ok_or_else(refuse)?;
-    Ok(match start.split_once('/') {
-        Some((namespace, name)) => (namespace.to_owned(), name.to_owned()),
-        None => (String::new(), start.to_owned()),
-    })
 }

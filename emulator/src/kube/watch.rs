@@ -16,12 +16,13 @@ use tokio::time::{Instant, timeout_at};
 
 use super::apply::wire::Wire;
 use super::convert;
-use super::error::{Cause, Error};
+use super::error::Error;
 use super::kinds::Kind;
 use super::request::{Form, Query};
 use super::selector::Selector;
 use super::store::{Change, Cluster, Signal, Verb};
 use super::table::{self, IncludeObject};
+use super::versions;
 use crate::world::World;
 
 /// How long a watch lasts that does not say.
@@ -60,7 +61,7 @@ pub(super) fn serve(
     (selector, form): (Selector, Form),
     query: &Query,
 ) -> Result<Response, Error> {
-    let initial = initial_events(query)?;
+    let initial = versions::check_watch(query)?;
     let seconds = query.number("timeoutSeconds")?.filter(|seconds| *seconds > 0).unwrap_or(DEFAULT_SECONDS).min(MAX_SECONDS);
     let deadline = Instant::now() + Duration::from_secs(seconds.unsigned_abs());
     let include = IncludeObject::parse(query.get("includeObject"));
@@ -78,7 +79,7 @@ pub(super) fn serve(
     };
     let now = world.clock.now();
     match query.get("resourceVersion").filter(|version| *version != "0") {
-        Some(version) if initial != Some(true) => watch.version = parse_version(version)?,
+        Some(version) if initial != Some(true) => watch.version = versions::parse(kind, version)?,
         _ => watch.begin(cluster, now, initial),
     }
     let body = Body::from_stream(stream::unfold(watch, |mut watch| async move {
@@ -87,29 +88,6 @@ pub(super) fn serve(
     }));
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache, private")];
     Ok((headers, body).into_response())
-}
-
-/// Reads `sendInitialEvents`, which wants `resourceVersionMatch=NotOlderThan` and the other way round.
-fn initial_events(query: &Query) -> Result<Option<bool>, Error> {
-    let asked = query.get("sendInitialEvents").map(|_| query.flag("sendInitialEvents"));
-    let matching = query.get("resourceVersionMatch");
-    let refuse = |why: &str| {
-        let cause = Cause::forbidden("resourceVersionMatch", why);
-        Err(Error::invalid_named("meta.k8s.io", "ListOptions", "", &[cause]))
-    };
-    match (asked, matching) {
-        (Some(_), Some("NotOlderThan")) | (None, None) => Ok(asked),
-        (Some(_), _) => refuse("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"),
-        (None, Some(_)) => refuse("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"),
-    }
-}
-
-fn parse_version(text: &str) -> Result<u64, Error> {
-    text.parse().map_err(|_| {
-        let cause =
-            Cause::invalid("resourceVersion", &text.into(), &format!("strconv.ParseUint: parsing \"{text}\": invalid syntax"));
-        Error::invalid_named("meta.k8s.io", "ListOptions", "", &[cause])
-    })
 }
 
 impl View {
@@ -205,7 +183,7 @@ impl Watch {
         let (world, cluster) = (self.world.upgrade()?, self.cluster.upgrade()?);
         let now = world.clock.now();
         let Some(changes) = cluster.changes_since(self.version) else {
-            let status = Error::expired(format!("too old resource version: {} ({})", self.version, cluster.version())).status();
+            let status = Error::expired(format!("too old resource version: {} ({})", self.version, cluster.oldest())).status();
             self.lines.push_back(Bytes::from(format!("{}\n", json!({"type": "ERROR", "object": status}))));
             self.over = true;
             return Some(());

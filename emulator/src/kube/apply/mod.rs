@@ -11,6 +11,8 @@ mod conflict;
 mod element;
 mod managers;
 mod merge;
+#[cfg(test)]
+mod model;
 mod schema;
 mod set;
 mod track;
