@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::apply::{self, Applied, Config, Writer};
 use super::deletion::{may_go, remove};
-use super::error::Error;
+use super::error::{Cause, Error};
 use super::kinds::{self, Kind};
 use super::store::{Cluster, Key, State};
 use super::{admission, defaults, types, validate};
@@ -180,7 +180,7 @@ fn create(
     dry_run: bool,
 ) -> Result<Arc<Value>, Error> {
     let now = world.clock.now();
-    name_and_stamp(world, kind, &mut object, now)?;
+    name_and_stamp(state, world, kind, &mut object, now)?;
     let (namespace, name) = place(&object);
     if kind.namespaced {
         check_namespace(state, kind, &namespace, &name)?;
@@ -212,7 +212,7 @@ fn create(
 }
 
 /// Gives the metadata that only the server gives.
-fn name_and_stamp(world: &World, kind: &Kind, object: &mut Value, now: Timestamp) -> Result<(), Error> {
+fn name_and_stamp(state: &State, world: &World, kind: &Kind, object: &mut Value, now: Timestamp) -> Result<(), Error> {
     let Value::Object(fields) = object else {
         return Err(Error::bad_request("the object provided is unrecognized (must be an object)"));
     };
@@ -235,7 +235,12 @@ fn name_and_stamp(world: &World, kind: &Kind, object: &mut Value, now: Timestamp
     let named = metadata.get("name").and_then(Value::as_str).is_some_and(|name| !name.is_empty());
     if !named && let Some(prefix) = metadata.get("generateName").and_then(Value::as_str).filter(|prefix| !prefix.is_empty()) {
         let prefix: String = prefix.chars().take(58).collect();
-        metadata.insert("name".into(), format!("{prefix}{}", world.ids.text(5, KUBERNETES_SUFFIX)).into());
+        let namespace = metadata.get("namespace").and_then(Value::as_str).unwrap_or("");
+        let mut names = std::iter::repeat_with(|| format!("{prefix}{}", world.ids.text(5, KUBERNETES_SUFFIX)));
+        let free = |name: &String| !state.objects.contains_key(&Key::new(kind, namespace, name));
+        // As often as the real server tries; then the last one is taken, and refused.
+        let name = names.by_ref().take(7).find(free).or_else(|| names.next()).unwrap_or_default();
+        metadata.insert("name".into(), name.into());
     }
     metadata.insert("uid".into(), world.ids.uuid().to_string().into());
     metadata.insert("creationTimestamp".into(), rfc3339_seconds(now).into());
@@ -302,8 +307,21 @@ fn updated(kind: &Kind, old: &Value, mut new: Value, part: Part) -> Result<Value
     keep_server_fields(old, &mut new);
     defaults::apply(kind, &mut new);
     defaults::keep(kind, old, &mut new);
-    let causes = validate::changed_object(kind, old, &new);
+    let mut causes = validate::changed_object(kind, old, &new);
+    causes.extend(late_finalizers(old, &new));
     if causes.is_empty() { Ok(new) } else { Err(Error::invalid(kind, name, &causes)) }
+}
+
+/// What is being deleted gets no more finalizers.
+fn late_finalizers(old: &Value, new: &Value) -> Option<Cause> {
+    if old["metadata"]["deletionTimestamp"].is_null() {
+        return None;
+    }
+    let of = |object: &'_ Value| object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
+    let known = of(old);
+    let late: Vec<String> = of(new).iter().filter(|one| !known.contains(one)).map(Value::to_string).collect();
+    let why = "no new finalizers can be added if the object is being deleted, found new finalizers []string";
+    (!late.is_empty()).then(|| Cause::forbidden("metadata.finalizers", &format!("{why}{{{}}}", late.join(", "))))
 }
 
 pub(super) fn set_or_remove(object: &mut Value, field: &str, value: Value) {

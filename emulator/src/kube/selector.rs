@@ -194,6 +194,8 @@ fn field_term(kind: &Kind, term: &str, whole: &str) -> Result<FieldTerm, Error> 
         "spec.unschedulable" | "spec.hostNetwork" => (path, "false"),
         path => (path, ""),
     };
+    // Events are kept as those of the core.
+    let path = path.replacen("regarding.", "involvedObject.", 1).replacen("reportingController", "reportingComponent", 1);
     Ok(FieldTerm { path: path.split('.').map(str::to_owned).collect(), zero, equal, wanted: value })
 }
 

@@ -7,20 +7,22 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::apply::{Config, Writer, wire};
+use super::apply::wire;
 use super::body::{self, FieldValidation, media_type};
 use super::convert;
-use super::deletion::{DeleteOptions, Deletion, Propagation};
+use super::deletion::DeleteOptions;
 use super::error::{Cause, Error};
 use super::http::{Context, json as answer};
 use super::kinds::Kind;
 use super::objects::{Part, Write, place};
 use super::patch::{self, PatchType};
 use super::request::{Form, Query, Target, negotiate};
-use super::selector::Selector;
 use super::table::{self, IncludeObject};
-use super::versions::{self, Page, State};
-use super::{controllers, reviews, scale, token_request, watch};
+use super::{controllers, reviews, scale, token_request, versions, watch};
+
+mod deletes;
+mod lists;
+mod writes;
 
 /// A request to a target, its body read.
 struct Asked<'a> {
@@ -42,6 +44,7 @@ pub(super) fn act(
     content: &[u8],
 ) -> Result<Response, Error> {
     let asked = Asked { context, target, query, headers, content, form: negotiate(headers)? };
+    asked.check_options(verb)?;
     match (verb, target.subresource.as_deref()) {
         ("list", _) => asked.list(),
         ("watch", _) => {
@@ -72,10 +75,6 @@ impl Asked<'_> {
 
     fn name(&self) -> &str {
         self.target.name.as_deref().unwrap_or("")
-    }
-
-    fn selector(&self) -> Result<Selector, Error> {
-        Selector::parse(self.kind(), self.query.get("labelSelector"), self.query.get("fieldSelector"))
     }
 
     fn content_type(&self) -> &str {
@@ -130,58 +129,6 @@ impl Asked<'_> {
         }
     }
 
-    fn list(&self) -> Result<Response, Error> {
-        let selector = self.selector()?;
-        let (kind, cluster) = (self.kind(), &self.context.cluster);
-        let namespace = self.target.namespace.as_deref();
-        let Page { state, after, limit } = versions::page(kind, self.query, cluster.version())?;
-        let (all, version) = match state {
-            State::Now | State::NotOlderThan(_) => cluster.list(kind, namespace),
-            State::At(version) => match (cluster.list_at(kind, namespace, version), &after) {
-                (Some(all), _) => (all, version),
-                (None, Some(after)) => return Err(Error::expired_page(versions::token(None, after))),
-                (None, None) => return Err(Error::expired("The resourceVersion for the provided list is too old.")),
-            },
-        };
-        let mut chosen: Vec<Arc<Value>> = all
-            .into_iter()
-            .filter(|object| after.as_ref().is_none_or(|after| place(object) > *after))
-            .filter(|object| selector.matches(object))
-            .collect();
-        let mut metadata = json!({"resourceVersion": version.to_string()});
-        if let Some(limit) = limit.filter(|limit| chosen.len() > *limit) {
-            let left = chosen.len() - limit;
-            chosen.truncate(limit);
-            if let Some(last) = chosen.last() {
-                metadata["continue"] = versions::token_behind(version, last).into();
-                if selector.is_empty() {
-                    metadata["remainingItemCount"] = left.into();
-                }
-            }
-        }
-        Ok(answer(StatusCode::OK, &self.shown_list(metadata, &chosen)))
-    }
-
-    fn shown_list(&self, metadata: Value, objects: &[Arc<Value>]) -> Value {
-        let kind = self.kind();
-        match self.form {
-            Form::Table => {
-                let include = IncludeObject::parse(self.query.get("includeObject"));
-                let now = self.context.world.clock.now();
-                let rows = objects.iter().map(|object| table::row(kind, object, include, now)).collect();
-                table::table(metadata, table::column_definitions(kind), rows)
-            }
-            Form::Metadata => {
-                let items: Vec<Value> = objects.iter().map(|object| json!({"metadata": object["metadata"]})).collect();
-                json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": items})
-            }
-            Form::Plain => {
-                let items: Vec<Value> = objects.iter().map(|object| bare(convert::shown(kind, object).into_owned())).collect();
-                json!({"kind": format!("{}List", kind.kind), "apiVersion": kind.api_version(), "metadata": metadata, "items": items})
-            }
-        }
-    }
-
     /// The body as an object of the kind, in the place that the path names.
     fn object(&self, warnings: &mut Vec<String>) -> Result<Value, Error> {
         let validation = FieldValidation::of(self.query)?;
@@ -224,7 +171,7 @@ impl Asked<'_> {
             let review = reviews::review(self.kind(), object, &self.context.user);
             return Ok(self.answer(StatusCode::CREATED, &review, &warnings));
         }
-        let manager = self.manager("CreateOptions")?;
+        let manager = self.manager();
         let created = self.context.cluster.create_with(
             &self.context.world,
             self.kind().kept_as(),
@@ -235,29 +182,13 @@ impl Asked<'_> {
         Ok(self.answer(StatusCode::CREATED, &created, &warnings))
     }
 
-    /// Who writes: `fieldManager`, or the client's own name up to the slash.
-    fn manager(&self, options: &str) -> Result<String, Error> {
-        if let Some(manager) = self.query.get("fieldManager") {
-            check_manager(options, manager)?;
-            return Ok(manager.to_owned());
-        }
-        let agent = self.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
-        let name: String = agent.split('/').next().unwrap_or("").chars().filter(|letter| !letter.is_control()).collect();
-        Ok(if name.is_empty() { "unknown".into() } else { name.chars().take(LONGEST_MANAGER).collect() })
-    }
-
-    fn write<'a>(&'a self, manager: &'a str) -> Result<Write<'a>, Error> {
-        let subresource = self.target.subresource.as_deref().unwrap_or("");
-        Ok(Write { writer: Writer { manager, subresource }, dry_run: self.query.dry_run()? })
-    }
-
     fn part(subresource: Option<&str>) -> Part {
         if subresource == Some("status") { Part::Status } else { Part::Main }
     }
 
     fn update(&self, subresource: Option<&str>) -> Result<Response, Error> {
         let mut warnings = Vec::new();
-        let manager = self.manager("UpdateOptions")?;
+        let manager = self.manager();
         let write = self.write(&manager)?;
         if subresource == Some("scale") {
             let value = body::read_value(self.content_type(), self.content, "Scale")?;
@@ -288,14 +219,9 @@ impl Asked<'_> {
 
     fn patch(&self, subresource: Option<&str>) -> Result<Response, Error> {
         let patch_type = PatchType::of(&media_type(self.content_type()))?;
-        let manager = self.manager("PatchOptions")?;
-        let force = self.query.get("force").map(|_| self.query.flag("force"));
+        let manager = self.manager();
         if patch_type == PatchType::Apply {
-            return self.apply(subresource, &manager, force.unwrap_or(false));
-        }
-        if force.is_some() {
-            let cause = Cause::forbidden("force", "may not be specified for non-apply patch");
-            return Err(Error::invalid_named("meta.k8s.io", "PatchOptions", "", &[cause]));
+            return self.apply(subresource, &manager);
         }
         let content: Value = serde_json::from_slice(self.content)
             .map_err(|_| Error::bad_request("error decoding patch: the body is no JSON document"))?;
@@ -320,100 +246,6 @@ impl Asked<'_> {
         })?;
         self.settle();
         Ok(self.answer(StatusCode::OK, &stored, &warnings))
-    }
-
-    /// Server-side apply: a configuration and who applies it.
-    fn apply(&self, subresource: Option<&str>, manager: &str, force: bool) -> Result<Response, Error> {
-        if self.query.get("fieldManager").is_none() {
-            let cause = Cause::required("fieldManager", "is required for apply patch");
-            return Err(Error::invalid_named("meta.k8s.io", "PatchOptions", "", &[cause]));
-        }
-        let mut config = body::parse_yaml(self.content)
-            .map_err(|why| Error::bad_request(why.replacen("error converting YAML to JSON: ", "error decoding YAML: ", 1)))?;
-        let (kind, write) = (self.kind(), self.write(manager)?);
-        let validation = FieldValidation::of(self.query)?;
-        let (world, cluster) = (&self.context.world, &self.context.cluster);
-        if subresource == Some("scale") {
-            let scaled = self.existing()?;
-            config = scale::as_config(kind, &scaled, &config)?;
-        }
-        let config = Config { object: &config, writer: write.writer, force };
-        let mut warnings = Vec::new();
-        let part = Self::part(subresource);
-        let place = (self.namespace(), self.name());
-        let (stored, made) = cluster.apply(world, kind, place, (&config, part, write.dry_run), |object| {
-            let mut new = body::take_object(kind, object, validation, &mut warnings)?;
-            self.check_place(&mut new)?;
-            Ok(new)
-        })?;
-        self.settle();
-        let status = if made { StatusCode::CREATED } else { StatusCode::OK };
-        if subresource == Some("scale") {
-            return Ok(self.answer(status, &scale::of(&stored), &[]));
-        }
-        Ok(self.answer(status, &stored, &warnings))
-    }
-
-    fn delete_options(&self) -> Result<DeleteOptions, Error> {
-        let mut value = json!({});
-        if !self.content.is_empty() {
-            let read = body::read_value(self.content_type(), self.content, "DeleteOptions")?;
-            let mut findings = super::types::Findings::default();
-            value = super::types::conform("DeleteOptions", read, &mut findings)
-                .map_err(|why| Error::bad_request(format!("DeleteOptions cannot be read: {why}")))?;
-        }
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let propagation = self.query.get("propagationPolicy").map(str::to_owned).or_else(|| text(&value["propagationPolicy"]));
-        let orphan = value["orphanDependents"].as_bool();
-        let propagation = match propagation.as_deref() {
-            Some("Foreground") => Propagation::Foreground,
-            Some("Orphan") => Propagation::Orphan,
-            Some("Background") => Propagation::Background,
-            None if orphan == Some(true) => Propagation::Orphan,
-            None => Propagation::Background,
-            Some(other) => {
-                let cause = Cause::not_supported("propagationPolicy", &other.into(), &["Background", "Foreground", "Orphan"]);
-                return Err(Error::invalid_named("", "DeleteOptions", "", &[cause]));
-            }
-        };
-        let in_body = value["dryRun"].as_array().is_some_and(|list| list.iter().any(|stage| stage == "All"));
-        Ok(DeleteOptions {
-            grace_period_seconds: self.query.number("gracePeriodSeconds")?.or_else(|| value["gracePeriodSeconds"].as_i64()),
-            propagation,
-            uid: text(&value["preconditions"]["uid"]),
-            resource_version: text(&value["preconditions"]["resourceVersion"]),
-            dry_run: self.query.dry_run()? || in_body,
-        })
-    }
-
-    fn delete(&self) -> Result<Response, Error> {
-        let options = self.delete_options()?;
-        let (world, cluster) = (&self.context.world, &self.context.cluster);
-        let deletion = cluster.delete(world, self.kind(), self.namespace(), self.name(), &options)?;
-        self.settle();
-        Ok(match deletion {
-            Deletion::Pending(object) => self.answer(StatusCode::OK, &object, &[]),
-            Deletion::Removed(object) if returns_deleted(self.kind()) => self.answer(StatusCode::OK, &object, &[]),
-            Deletion::Removed(object) => answer(StatusCode::OK, &success(self.kind(), &object)),
-        })
-    }
-
-    fn delete_collection(&self) -> Result<Response, Error> {
-        let options = self.delete_options()?;
-        let selector = self.selector()?;
-        let (world, cluster) = (&self.context.world, &self.context.cluster);
-        let (all, version) = cluster.list(self.kind(), self.target.namespace.as_deref());
-        let mut gone = Vec::new();
-        for object in all.iter().filter(|object| selector.matches(object)) {
-            let (namespace, name) = place(object);
-            if let Ok(Deletion::Removed(object) | Deletion::Pending(object)) =
-                cluster.delete(world, self.kind(), &namespace, &name, &options)
-            {
-                gone.push(object);
-            }
-        }
-        self.settle();
-        Ok(answer(StatusCode::OK, &self.shown_list(json!({"resourceVersion": version.to_string()}), &gone)))
     }
 
     /// A token of a service account.
@@ -441,21 +273,6 @@ impl Asked<'_> {
     }
 }
 
-/// How long a manager's name may be.
-const LONGEST_MANAGER: usize = 128;
-
-fn check_manager(options: &str, manager: &str) -> Result<(), Error> {
-    let cause = if manager.len() > LONGEST_MANAGER {
-        let message = format!("Too long: may not be more than {LONGEST_MANAGER} bytes");
-        Cause { field: "fieldManager".into(), reason: "FieldValueTooLong", message }
-    } else if manager.chars().any(char::is_control) {
-        Cause::invalid("fieldManager", &manager.into(), "should only contain printable characters")
-    } else {
-        return Ok(());
-    };
-    Err(Error::invalid_named("meta.k8s.io", options, "", &[cause]))
-}
-
 /// Strict validation of a patch is told as a fault of the patch.
 fn strict_patch(error: Error, patch: &Value) -> Error {
     match error.message.split_once("strict decoding error: ") {
@@ -470,28 +287,4 @@ fn strict_patch(error: Error, patch: &Value) -> Error {
 /// Whether a subresource is a part of its object that can be written.
 fn is_part(subresource: Option<&str>) -> bool {
     matches!(subresource, None | Some("status" | "scale" | "finalize" | "approval" | "ephemeralcontainers" | "resize"))
-}
-
-/// Kinds whose last state is the answer to their deletion.
-fn returns_deleted(kind: &Kind) -> bool {
-    matches!(kind.kind.as_str(), "Pod" | "Service" | "ServiceAccount" | "Namespace")
-}
-
-fn success(kind: &Kind, object: &Value) -> Value {
-    let mut details = json!({"name": object["metadata"]["name"]});
-    if !kind.group.is_empty() {
-        details["group"] = kind.group.clone().into();
-    }
-    details["kind"] = kind.plural.clone().into();
-    details["uid"] = object["metadata"]["uid"].clone();
-    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
-}
-
-/// An object as an item of a list: its list tells the kind.
-fn bare(mut object: Value) -> Value {
-    if let Value::Object(fields) = &mut object {
-        fields.shift_remove("kind");
-        fields.shift_remove("apiVersion");
-    }
-    object
 }

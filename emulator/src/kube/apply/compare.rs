@@ -157,8 +157,8 @@ pub fn elements<'a>(schema: Schema<'_>, manner: &Manner<'_>, list: Option<&'a Va
 pub fn element_of(schema: Schema<'_>, manner: &Manner<'_>, item: &Value) -> Option<Element> {
     let Manner::Keyed(keys) = manner else { return Some(Element::value(item)) };
     let own = |key: &str| item.get(key).filter(|value| !value.is_null());
-    let named: Vec<(&str, &Value)> =
-        keys.iter().filter_map(|key| Some((*key, own(key).or_else(|| schema.key_default(key))?))).collect();
+    let named: Vec<(&str, Value)> =
+        keys.iter().filter_map(|key| Some((*key, own(key).cloned().or_else(|| schema.key_default(key))?))).collect();
     keys.iter().any(|key| own(key).is_some()).then(|| Element::keyed(named))
 }
 

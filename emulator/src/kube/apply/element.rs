@@ -21,9 +21,9 @@ impl Element {
     }
 
     /// An item of a list by the fields that name it, in alphabetic order.
-    pub fn keyed(mut keys: Vec<(&str, &Value)>) -> Self {
+    pub fn keyed(mut keys: Vec<(&str, Value)>) -> Self {
         keys.sort_by_key(|(name, _)| *name);
-        let fields: Map<String, Value> = keys.into_iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+        let fields: Map<String, Value> = keys.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Self(format!("k:{}", Value::Object(fields)).into())
     }
 

@@ -7,44 +7,11 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 
 use crate::kube::kinds::Kind;
-use crate::kube::types::{self, Field, Shape, Type};
+use crate::kube::types::{self, Field, Shape, Topology, Type};
 
-/// Types that are owned as a whole (`structType=atomic`).
-const WHOLE_TYPES: &[&str] = &[
-    "ConfigMapKeySelector",
-    "CrossVersionObjectReference",
-    "EndpointAddress",
-    "EndpointPort",
-    "FileKeySelector",
-    "LabelSelector",
-    "LocalObjectReference",
-    "NodeSelector",
-    "NodeSelectorTerm",
-    "ObjectFieldSelector",
-    "ObjectReference",
-    "OwnerReference",
-    "ResourceFieldSelector",
-    "RoleRef",
-    "ScopeSelector",
-    "SecretKeySelector",
-    "SecretReference",
-    "Subject",
-    "TopologySelectorTerm",
-    "TypedLocalObjectReference",
-];
-/// Lists whose items are named by more than the field that strategic merge patches go by.
-static TWO_KEYS: LazyLock<[(&str, [String; 2]); 3]> = LazyLock::new(|| {
-    let keys = |first: &str, second: &str| [first.to_owned(), second.to_owned()];
-    [
-        ("ContainerPort", keys("containerPort", "protocol")),
-        ("ServicePort", keys("port", "protocol")),
-        ("TopologySpreadConstraint", keys("topologyKey", "whenUnsatisfiable")),
-    ]
-});
-/// Lists that patches merge but that are owned as a whole.
-const WHOLE_LISTS: &[&str] = &["JobCondition"];
+/// Types whose values are owned as a whole where they are items of lists (`structType=atomic`).
+const WHOLE_ITEMS: &[&str] = &["LocalObjectReference", "ObjectReference", "OwnerReference"];
 static EMPTY: LazyLock<Value> = LazyLock::new(|| json!({}));
-static TCP: LazyLock<Value> = LazyLock::new(|| "TCP".into());
 
 /// How a value is merged and owned.
 #[derive(Clone, Copy, Debug)]
@@ -84,13 +51,12 @@ pub struct Child<'a> {
 
 /// The schema of a kind's objects.
 pub fn of(kind: &Kind) -> Schema<'static> {
-    types::by_name(&kind.kind).map_or(Schema::Deduced, Schema::Fields)
+    types::by_name(kind.type_name()).map_or(Schema::Deduced, Schema::Fields)
 }
 
 impl<'a> Schema<'a> {
     fn of_shape(shape: &'static Shape) -> Self {
         match shape {
-            Shape::Message(name) if WHOLE_TYPES.contains(&name.as_str()) => Self::Whole,
             Shape::Message(name) => types::by_name(name).map_or(Self::Deduced, Self::Fields),
             Shape::List(_) | Shape::Raw => Self::Whole,
             Shape::Map(inner) => Self::Map(inner),
@@ -99,18 +65,11 @@ impl<'a> Schema<'a> {
     }
 
     fn of_field(field: &'static Field) -> Self {
-        match &field.shape {
-            Shape::List(inner) => match (&field.merge_key, &**inner) {
-                (Some(_), Shape::Message(name)) if WHOLE_LISTS.contains(&name.as_str()) => Self::Whole,
-                (Some(key), Shape::Message(name)) => {
-                    let two = TWO_KEYS.iter().find(|(known, _)| known == name).map(|(_, keys)| keys.as_slice());
-                    Self::Keyed(inner, two.unwrap_or_else(|| std::slice::from_ref(key)))
-                }
-                _ if field.set => Self::Set,
-                _ => Self::Whole,
-            },
-            Shape::Map(_) if matches!(field.name.as_str(), "selector" | "nodeSelector") => Self::Whole,
-            shape => Self::of_shape(shape),
+        match (&field.topology, &field.shape) {
+            (Topology::Atomic, _) => Self::Whole,
+            (Topology::Set, _) => Self::Set,
+            (Topology::Map(keys), Shape::List(inner)) => Self::Keyed(inner, keys),
+            (_, shape) => Self::of_shape(shape),
         }
     }
 
@@ -143,6 +102,7 @@ impl<'a> Schema<'a> {
     /// The items of a list.
     pub fn item(self) -> Self {
         match self {
+            Self::Keyed(Shape::Message(name), _) if WHOLE_ITEMS.contains(&name.as_str()) => Self::Whole,
             Self::Keyed(inner, _) => Self::of_shape(inner),
             Self::Structural(schema) => Self::Structural(&schema["items"]),
             _ => Self::Scalar,
@@ -163,10 +123,12 @@ impl<'a> Schema<'a> {
     }
 
     /// What a key of a list's item is when the item leaves it out.
-    pub fn key_default(self, key: &str) -> Option<&'a Value> {
+    pub fn key_default(self, key: &str) -> Option<Value> {
         match self {
-            Self::Keyed(..) if key == "protocol" => Some(&TCP),
-            Self::Structural(schema) => schema["items"]["properties"][key].get("default"),
+            // Ports are TCP ports, here as everywhere.
+            Self::Keyed(..) if key == "protocol" => Some("TCP".into()),
+            Self::Keyed(Shape::Message(name), _) => types::by_name(name)?.field(key)?.default.clone().map(Value::from),
+            Self::Structural(schema) => schema["items"]["properties"][key].get("default").cloned(),
             _ => None,
         }
     }
