@@ -47,10 +47,10 @@ pub fn read_value(content_type: &str, body: &[u8], expected: &str) -> Result<Val
         "" | "application/json" | "*/*" => parse_json(body).map_err(|why| unrecognized(body, expected, &why)),
         "application/yaml" => parse_yaml(body).map_err(|why| unrecognized(body, expected, &why)),
         "application/vnd.kubernetes.protobuf" => protobuf::decode_object(body).map_err(|why| unrecognized(body, expected, &why)),
-        other => Err(Error::unsupported_media_type(format!(
+        _ => Err(Error::unsupported_media_type(
             "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, \
-             application/vnd.kubernetes.protobuf ({other} is none of them)"
-        ))),
+             application/vnd.kubernetes.protobuf",
+        )),
     }
 }
 
@@ -99,10 +99,15 @@ pub(super) fn go_syntax_error(body: &[u8], error: &serde_json::Error) -> String 
     format!("invalid character '{}' {place}", char::from(body[at]))
 }
 
-/// Reads YAML.
-pub fn parse_yaml(body: &[u8]) -> Result<Value, String> {
+/// Reads any YAML document.
+pub fn yaml_document(body: &[u8]) -> Result<Value, String> {
     let text = std::str::from_utf8(body).map_err(|_| "yaml: invalid leading UTF-8 octet".to_owned())?;
-    let value: Value = serde_saphyr::from_str(text).map_err(|error| format!("error converting YAML to JSON: yaml: {error}"))?;
+    serde_saphyr::from_str(text).map_err(|error| format!("error converting YAML to JSON: yaml: {error}"))
+}
+
+/// Reads YAML that must be an object.
+pub fn parse_yaml(body: &[u8]) -> Result<Value, String> {
+    let value = yaml_document(body)?;
     if value.is_object() {
         Ok(value)
     } else {

@@ -118,7 +118,10 @@ impl Config<'_> {
         let last = std::mem::replace(own.set(), set);
         let whole = merged(schema, Some(live), self.object);
         let new = pruned(schema, &whole, &mut managers, &last);
-        let difference = compare::objects(schema, live, &new);
+        let mut difference = compare::objects(schema, live, &new);
+        for fields in [&mut difference.touched, &mut difference.removed] {
+            track::reset(kind, self.writer.subresource, fields);
+        }
         let mut conflicts = Vec::new();
         for entry in managers.0.iter_mut().filter(|entry| !entry.is_of(self.writer, true, &version)) {
             if !entry.may_touch(&difference.touched) && !entry.may_touch(&difference.removed) {

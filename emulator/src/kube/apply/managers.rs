@@ -115,9 +115,6 @@ impl Entry {
         }
         if !self.applied {
             out.push_str(&format!(" using {}", self.api_version));
-            if let Some(time) = &self.time {
-                out.push_str(&format!(" at {time}"));
-            }
         }
         out
     }

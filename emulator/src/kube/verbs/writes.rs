@@ -3,7 +3,7 @@
 
 use axum::response::Response;
 use http::{StatusCode, header};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Asked;
 use crate::kube::apply::{Config, Writer};
@@ -77,8 +77,20 @@ impl Asked<'_> {
     /// Server-side apply: a configuration and who applies it.
     pub(super) fn apply(&self, subresource: Option<&str>, manager: &str) -> Result<Response, Error> {
         let force = self.query.flag("force");
-        let mut config = body::parse_yaml(self.content)
-            .map_err(|why| Error::bad_request(why.replacen("error converting YAML to JSON: ", "error decoding YAML: ", 1)))?;
+        let undecoded = |why: String| Error::bad_request(format!("error decoding YAML: {why}"));
+        let mut config = body::yaml_document(self.content).map_err(undecoded)?;
+        let what = match &config {
+            Value::Object(_) => None,
+            Value::Array(_) => Some("array"),
+            Value::String(_) => Some("string"),
+            Value::Number(_) => Some("number"),
+            Value::Bool(_) => Some("bool"),
+            Value::Null => Some("null"),
+        };
+        if let Some(what) = what {
+            let why = format!("json: cannot unmarshal {what} into Go value of type map[string]interface {{}}");
+            return Err(undecoded(why));
+        }
         let (kind, write) = (self.kind(), self.write(manager)?);
         let validation = FieldValidation::of(self.query)?;
         let (world, cluster) = (&self.context.world, &self.context.cluster);
