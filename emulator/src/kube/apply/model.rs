@@ -106,81 +106,85 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     prop::collection::vec(prop_oneof![3 => apply, 1 => update], 1..8)
 }
 
-proptest! {
-    #[test]
-    fn deeds_lead_where_the_model_leads(first in prop::collection::btree_map("[abc]", "[12]", 1..3), deeds in deeds()) {
-        let (kind, now) = (*kinds::CONFIG_MAPS, Timestamp::UNIX_EPOCH);
-        let maker = Writer { manager: "maker", subresource: "" };
-        let mut object = config_map(&first);
-        created(kind, &mut object, maker, now);
-        let mut model = Model::default();
-        model.update("maker", &first);
-        for deed in deeds {
-            match &deed {
-                Deed::Apply { manager, data, force } => {
-                    let mut config = config_map(data);
-                    config["metadata"] = json!({"name": "c"});
-                    let writer = Writer { manager, subresource: "" };
-                    let outcome = Config { object: &config, writer, force: *force }.apply(kind, &object, now);
-                    prop_assert_eq!(outcome.is_ok(), model.apply(manager, data, *force), "{:?} on {}", deed, object);
-                    if let Ok(mut applied) = outcome {
-                        let mut new = applied.object.take();
-                        applied.finish(&mut new);
+mod tests {
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn deeds_lead_where_the_model_leads(first in prop::collection::btree_map("[abc]", "[12]", 1..3), deeds in deeds()) {
+            let (kind, now) = (*kinds::CONFIG_MAPS, Timestamp::UNIX_EPOCH);
+            let maker = Writer { manager: "maker", subresource: "" };
+            let mut object = config_map(&first);
+            created(kind, &mut object, maker, now);
+            let mut model = Model::default();
+            model.update("maker", &first);
+            for deed in deeds {
+                match &deed {
+                    Deed::Apply { manager, data, force } => {
+                        let mut config = config_map(data);
+                        config["metadata"] = json!({"name": "c"});
+                        let writer = Writer { manager, subresource: "" };
+                        let outcome = Config { object: &config, writer, force: *force }.apply(kind, &object, now);
+                        prop_assert_eq!(outcome.is_ok(), model.apply(manager, data, *force), "{:?} on {}", deed, object);
+                        if let Ok(mut applied) = outcome {
+                            let mut new = applied.object.take();
+                            applied.finish(&mut new);
+                            object = new;
+                        }
+                    }
+                    Deed::Update { manager, data } => {
+                        let mut new = object.clone();
+                        new["data"] = json!(data);
+                        updated(kind, &object, &mut new, Writer { manager, subresource: "" }, now);
+                        model.update(manager, data);
                         object = new;
                     }
                 }
-                Deed::Update { manager, data } => {
-                    let mut new = object.clone();
-                    new["data"] = json!(data);
-                    updated(kind, &object, &mut new, Writer { manager, subresource: "" }, now);
-                    model.update(manager, data);
-                    object = new;
+                prop_assert_eq!(data_of(&object), model.data.clone(), "after {:?}", deed);
+                if model.owners().is_empty() {
+                    // Of what nobody owns, nobody begins to own by an update, but what was there before the first apply.
+                    break;
                 }
+                prop_assert_eq!(owners_of(&object), model.owners(), "after {:?}: {}", deed, object);
             }
-            prop_assert_eq!(data_of(&object), model.data.clone(), "after {:?}", deed);
-            if model.owners().is_empty() {
-                // Of what nobody owns, nobody begins to own by an update, but what was there before the first apply.
-                break;
+        }
+
+        #[test]
+        fn sets_are_read_as_they_were_written(paths in prop::collection::vec(prop::collection::vec(0_usize..5, 1..4), 0..8)) {
+            let names = ["f:a", "f:b.c", "k:{\"name\":\"x\"}", "v:\"y\"", "k:{\"port\":80}"];
+            let mut set = Set::default();
+            for path in paths {
+                let mut text = String::from("{}");
+                for name in path.iter().rev() {
+                    text = format!("{{{}:{text}}}", Value::from(names[*name]));
+                }
+                set.union(&Set::parse(&text).expect("a set"));
             }
-            prop_assert_eq!(owners_of(&object), model.owners(), "after {:?}: {}", deed, object);
+            prop_assert_eq!(Set::parse(&set.text()), Some(set.clone()));
+            let mut nothing = set.clone();
+            nothing.subtract(&set);
+            prop_assert!(nothing.is_empty());
+            prop_assert_eq!(set.intersection(&set), set);
+        }
+
+        #[test]
+        fn no_set_makes_it_panic(text in r#"[{}":.fkvi,a0-9\\\[\]]{0,40}"#) {
+            let _ = Set::parse(&text);
         }
     }
 
     #[test]
-    fn sets_are_read_as_they_were_written(paths in prop::collection::vec(prop::collection::vec(0_usize..5, 1..4), 0..8)) {
-        let names = ["f:a", "f:b.c", "k:{\"name\":\"x\"}", "v:\"y\"", "k:{\"port\":80}"];
-        let mut set = Set::default();
-        for path in paths {
-            let mut text = String::from("{}");
-            for name in path.iter().rev() {
-                text = format!("{{{}:{text}}}", Value::from(names[*name]));
-            }
-            set.union(&Set::parse(&text).expect("a set"));
-        }
-        prop_assert_eq!(Set::parse(&set.text()), Some(set.clone()));
-        let mut nothing = set.clone();
-        nothing.subtract(&set);
-        prop_assert!(nothing.is_empty());
-        prop_assert_eq!(set.intersection(&set), set);
+    fn paths_are_written_as_messages_have_them() {
+        let text = r#"{"f:spec":{"f:containers":{"k:{\"name\":\"a\"}":{".":{},"f:ports":{"k:{\"containerPort\":80,\"protocol\":\"TCP\"}":{}}}},"f:finalizers":{"v:\"x\"":{}}}}"#;
+        let set = Set::parse(text).unwrap();
+        assert_eq!(
+            set.paths(),
+            [
+                ".spec.containers[name=\"a\"]",
+                ".spec.containers[name=\"a\"].ports[containerPort=80,protocol=\"TCP\"]",
+                ".spec.finalizers[=\"x\"]"
+            ]
+        );
+        assert_eq!(set.text(), text);
     }
-
-    #[test]
-    fn no_set_makes_it_panic(text in r#"[{}":.fkvi,a0-9\\\[\]]{0,40}"#) {
-        let _ = Set::parse(&text);
-    }
-}
-
-#[test]
-fn paths_are_written_as_messages_have_them() {
-    let text = r#"{"f:spec":{"f:containers":{"k:{\"name\":\"a\"}":{".":{},"f:ports":{"k:{\"containerPort\":80,\"protocol\":\"TCP\"}":{}}}},"f:finalizers":{"v:\"x\"":{}}}}"#;
-    let set = Set::parse(text).unwrap();
-    assert_eq!(
-        set.paths(),
-        [
-            ".spec.containers[name=\"a\"]",
-            ".spec.containers[name=\"a\"].ports[containerPort=80,protocol=\"TCP\"]",
-            ".spec.finalizers[=\"x\"]"
-        ]
-    );
-    assert_eq!(set.text(), text);
 }
