@@ -11,7 +11,7 @@ fuzz_target!(|data: &[u8]| {
     let mut reader = Reader::default();
     for piece in data.chunks(17) {
         reader.push(piece);
-        while let Some(Ok(_)) = reader.next() {}
+        while let Some(Ok(_)) = reader.frame() {}
     }
     let _ = channels::read(&data.to_vec().into(), true);
     let _ = Terminal::new(true).keys(data);

@@ -268,7 +268,7 @@ async fn ports_are_forwarded_to_what_answers_on_them() {
     );
     socket.send(&Writer::ping(9)).await;
     reader.push(&socket.next().await.expect("an answer"));
-    assert_eq!(reader.next(), Some(Ok(Frame::Ping(9))));
+    assert_eq!(reader.frame(), Some(Ok(Frame::Ping(9))));
     socket.send(b"\x80\x02nonsense").await;
     assert_eq!(socket.next().await, None, "what is no SPDY/3.1 ends it");
 }
@@ -278,7 +278,7 @@ async fn streams(socket: &mut WebSocket, reader: &mut Reader, first: u32, second
     let mut texts = [String::new(), String::new()];
     let mut open = 2;
     while open > 0 {
-        while let Some(frame) = reader.next() {
+        while let Some(frame) = reader.frame() {
             if let Frame::Data { stream, content, last } = frame.expect("a frame") {
                 let index = usize::from(stream != first);
                 assert!(stream == first || stream == second);

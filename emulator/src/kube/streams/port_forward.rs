@@ -99,7 +99,7 @@ impl Forwarding {
     /// Acts on what came; nothing if it is no SPDY.
     fn read(&mut self, reader: &mut Reader) -> Option<Vec<Vec<u8>>> {
         let mut answers = Vec::new();
-        while let Some(frame) = reader.next() {
+        while let Some(frame) = reader.frame() {
             match frame {
                 Ok(Frame::Begin { stream, headers, .. }) => answers.extend(self.begin(stream, &headers)),
                 Ok(Frame::Data { stream, content, last }) => answers.extend(self.take(stream, content, last)),

@@ -64,7 +64,7 @@ impl Reader {
     }
 
     /// The next frame, if it is whole.
-    pub fn next(&mut self) -> Option<Result<Frame, Malformed>> {
+    pub fn frame(&mut self) -> Option<Result<Frame, Malformed>> {
         let head = self.buffer.get(..8)?;
         let first = u32::from_be_bytes([head[0], head[1], head[2], head[3]]);
         let second = u32::from_be_bytes([head[4], head[5], head[6], head[7]]);
@@ -191,7 +191,7 @@ mod tests {
         let mut frames = Vec::new();
         for piece in bytes.chunks(3) {
             reader.push(piece);
-            while let Some(frame) = reader.next() {
+            while let Some(frame) = reader.frame() {
                 frames.push(frame.expect("sound"));
             }
         }
@@ -206,7 +206,7 @@ mod tests {
             let mut reader = Reader::default();
             reader.push(&[0x80, 3, 0, 1, 0, 0, 0, 100]);
             reader.push(&bytes);
-            while let Some(Ok(_)) = reader.next() {}
+            while let Some(Ok(_)) = reader.frame() {}
         }
     }
 }
