@@ -273,6 +273,22 @@ async fn ports_are_forwarded_to_what_answers_on_them() {
     assert_eq!(socket.next().await, None, "what is no SPDY/3.1 ends it");
 }
 
+#[tokio::test]
+async fn ports_are_forwarded_over_channels_too() {
+    let server = Server::new().await;
+    server.nginx().await;
+    let mut socket = server.open("p/portforward?ports=80,81", V4).await.expect("it opens");
+    socket.send(b"\0GET /none HTTP/1.0\r\n\r\n").await;
+    let shown = socket.rest().await;
+    assert!(
+        shown.starts_with("0 P")
+            && shown.contains("3 Q\0error forwarding port 81 to pod ")
+            && shown.contains("HTTP/1.0 404 Not Found"),
+        "{shown}"
+    );
+    insta::assert_snapshot!(server.open("p/portforward?ports=x", V4).await.err().unwrap_or_default());
+}
+
 /// What comes on two streams until both end.
 async fn streams(socket: &mut WebSocket, reader: &mut Reader, first: u32, second: u32) -> (String, String) {
     let mut texts = [String::new(), String::new()];

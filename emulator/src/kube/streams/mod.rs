@@ -5,6 +5,7 @@ pub mod channels;
 mod environment;
 mod exec;
 mod log;
+mod port_channels;
 mod port_forward;
 mod proxy;
 pub mod shell;

@@ -1,5 +1,5 @@
 //! `portforward`: connections to ports of a pod in SPDY's streams, which travel in a WebSocket's messages. Each connection is two streams of
-//! one `requestid`: `data`, and `error` for what went wrong. Rule: `apiserver/pkg/util/proxy/streamtunnel.go`,
+//! one `requestid`: `data`, and `error` for what went wrong. Clients without SPDY use channels (`port_channels.rs`). Rule: `apiserver/pkg/util/proxy/streamtunnel.go`,
 //! `kubelet/pkg/cri/streaming/portforward` (1.34); the text about a closed port is containerd's.
 
 use std::collections::HashMap;
@@ -16,16 +16,16 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadHalf, W
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::sites;
 use super::spdy::{Frame, Headers, Reader, Writer};
 use super::upgrade::{self, Socket};
+use super::{port_channels, sites};
 use crate::kernel::ids::HEX;
 use crate::kube::error::Error;
 use crate::kube::kubelet::inside;
 use crate::kube::store::Cluster;
 use crate::world::World;
 
-const PROTOCOLS: [&str; 1] = ["SPDY/3.1+portforward.k8s.io"];
+const PROTOCOLS: [&str; 2] = ["SPDY/3.1+portforward.k8s.io", port_channels::PROTOCOL];
 /// So many streams may be open at once.
 const MOST_STREAMS: usize = 1000;
 /// So many pieces may wait for a connection to take them.
@@ -39,12 +39,17 @@ pub(super) fn serve(world: Arc<World>, cluster: Arc<Cluster>, pod: Arc<Value>, r
         let name = pod["metadata"]["name"].as_str().unwrap_or_default();
         return Err(Error::bad_request(format!("pod {name} does not have a host assigned")));
     }
+    let ports = port_channels::ports(request.uri().query().unwrap_or_default());
     let opening = upgrade::open(request, &PROTOCOLS)?;
+    if opening.protocol == port_channels::PROTOCOL {
+        let ports = ports?;
+        return Ok(opening.serve(move |socket| async move { port_channels::run(&world, &cluster, &pod, &ports, socket).await }));
+    }
     Ok(opening.serve(move |socket| async move { Forwarding::new(world, cluster, pod).run(socket).await }))
 }
 
 /// What a connection gives: a piece, or with nothing in it its end.
-type Given = (u32, Bytes);
+pub(super) type Given = (u32, Bytes);
 
 struct Forwarding {
     world: Arc<World>,
@@ -103,7 +108,12 @@ impl Forwarding {
             match frame {
                 Ok(Frame::Begin { stream, headers, .. }) => answers.extend(self.begin(stream, &headers)),
                 Ok(Frame::Data { stream, content, last }) => answers.extend(self.take(stream, content, last)),
-                Ok(Frame::Reset(stream)) => drop(self.connections.remove(&stream)),
+                Ok(Frame::Reset(stream)) => {
+                    if let Some((request, _)) = self.connections.remove(&stream) {
+                        self.errors.remove(&request);
+                    }
+                    self.errors.retain(|_, errors| *errors != stream);
+                }
                 Ok(Frame::Ping(number)) => answers.push(Writer::ping(number)),
                 Ok(Frame::GoAway | Frame::Other) => {}
                 Err(malformed) => {
@@ -135,7 +145,7 @@ impl Forwarding {
                     Some(site) => self.connect(stream, request, site),
                     None => {
                         if let Some(errors) = self.errors.remove(&request) {
-                            frames.push(Writer::data(errors, self.refused(port).as_bytes(), true));
+                            frames.push(Writer::data(errors, refused(&self.world, &self.pod, port).as_bytes(), true));
                         }
                         frames.push(Writer::data(stream, b"", true));
                     }
@@ -146,37 +156,10 @@ impl Forwarding {
         }
     }
 
-    fn refused(&self, port: u16) -> String {
-        let uid = self.pod["metadata"]["uid"].as_str().unwrap_or_default();
-        let sandbox = self.world.ids.named_text(&format!("sandbox of {uid}"), 64, HEX);
-        let network = self.world.ids.named_text(&format!("network of {uid}"), 32, HEX);
-        let parts = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)]
-            .map(|(from, to)| network.get(from..to).unwrap_or_default().to_owned());
-        format!(
-            "error forwarding port {port} to pod {sandbox}, uid : failed to execute portforward in network namespace \
-             \"/var/run/netns/cni-{}\": failed to connect to localhost:{port} inside namespace \"{sandbox}\", IPv4: dial tcp4 \
-             127.0.0.1:{port}: connect: connection refused IPv6 dial tcp6: address localhost: no suitable address found ",
-            parts.join("-")
-        )
-    }
-
     /// Connects a stream with what answers.
     fn connect(&mut self, stream: u32, request: String, site: sites::Site) {
-        let (ours, theirs) = tokio::io::duplex(PIECE);
-        let (from, to) = tokio::io::split(ours);
-        let (sender, taken) = mpsc::channel(MOST_WAITING);
+        let sender = connect(stream, site, self.given.clone());
         self.connections.insert(stream, (request, Some(sender)));
-        tokio::spawn(pass_on(taken, to));
-        tokio::spawn(async move {
-            let answer = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-                let answer = site.answer(request.method(), request.uri().path());
-                async move { Ok::<_, std::convert::Infallible>(answer) }
-            });
-            if let Err(error) = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), answer).await {
-                tracing::debug!(%error, "a forwarded connection ended early");
-            }
-        });
-        tokio::spawn(pump(stream, from, self.given.clone()));
     }
 
     /// Data for a connection. One that takes nothing for long is given up.
@@ -205,6 +188,40 @@ impl Forwarding {
         }
         frames
     }
+}
+
+/// What containerd says of a closed port.
+pub(super) fn refused(world: &World, pod: &Value, port: u16) -> String {
+    let uid = pod["metadata"]["uid"].as_str().unwrap_or_default();
+    let sandbox = world.ids.named_text(&format!("sandbox of {uid}"), 64, HEX);
+    let network = world.ids.named_text(&format!("network of {uid}"), 32, HEX);
+    let parts =
+        [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)].map(|(from, to)| network.get(from..to).unwrap_or_default().to_owned());
+    format!(
+        "error forwarding port {port} to pod {sandbox}, uid : failed to execute portforward in network namespace \
+         \"/var/run/netns/cni-{}\": failed to connect to localhost:{port} inside namespace \"{sandbox}\", IPv4: dial tcp4 \
+         127.0.0.1:{port}: connect: connection refused IPv6 dial tcp6: address localhost: no suitable address found ",
+        parts.join("-")
+    )
+}
+
+/// Connects with what answers: what is sent goes to it, what it gives comes under this number.
+pub(super) fn connect(stream: u32, site: sites::Site, given: mpsc::Sender<Given>) -> mpsc::Sender<Bytes> {
+    let (ours, theirs) = tokio::io::duplex(PIECE);
+    let (from, to) = tokio::io::split(ours);
+    let (sender, taken) = mpsc::channel(MOST_WAITING);
+    tokio::spawn(pass_on(taken, to));
+    tokio::spawn(async move {
+        let answer = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+            let answer = site.answer(request.method(), request.uri().path());
+            async move { Ok::<_, std::convert::Infallible>(answer) }
+        });
+        if let Err(error) = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), answer).await {
+            tracing::debug!(%error, "a forwarded connection ended early");
+        }
+    });
+    tokio::spawn(pump(stream, from, given));
+    sender
 }
 
 /// Passes on what a client says.

@@ -130,19 +130,27 @@ impl Shell {
         }
     }
 
-    /// The files whose last part matches a pattern.
+    /// The files that match a pattern, part by part.
     fn matching(&self, pattern: &str) -> Vec<String> {
-        let (above, last) = pattern.rsplit_once('/').map_or(("", pattern), |(above, last)| (above, last));
-        if above.contains(['*', '?']) {
-            return Vec::new();
+        let mut found = vec![if pattern.starts_with('/') { "/".to_owned() } else { String::new() }];
+        for part in pattern.split('/').filter(|part| !part.is_empty()) {
+            let mut next = Vec::new();
+            for above in &found {
+                let separator = if above.is_empty() || above.ends_with('/') { "" } else { "/" };
+                let names = if part.contains(['*', '?']) {
+                    let names = self.files.list(&absolute(&self.directory, above)).unwrap_or_default();
+                    let shown = |name: &String| !name.starts_with('.') || part.starts_with('.');
+                    names.into_iter().filter(shown).filter(|name| matches(part, name)).collect()
+                } else {
+                    vec![part.to_owned()]
+                };
+                next.extend(names.iter().map(|name| format!("{above}{separator}{name}")));
+            }
+            next.retain(|path| self.files.entry(&absolute(&self.directory, path)).is_some());
+            next.truncate(super::MOST_COMMANDS);
+            found = next;
         }
-        let directory =
-            if pattern.starts_with('/') && above.is_empty() { String::new() } else { absolute(&self.directory, above) };
-        let names = self.files.list(&directory).unwrap_or_default();
-        let shown = |name: &String| !name.starts_with('.') || last.starts_with('.');
-        let matched = names.into_iter().filter(shown).filter(|name| matches(last, name));
-        let prefix = if pattern.contains('/') { format!("{above}/") } else { String::new() };
-        matched.map(|name| format!("{prefix}{name}")).collect()
+        found
     }
 }
 

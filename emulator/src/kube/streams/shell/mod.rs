@@ -225,7 +225,8 @@ pub fn is_conversation(words: &[String]) -> bool {
     let [program, rest @ ..] = words else { return false };
     is_shell(program.rsplit('/').next().unwrap_or(program))
         && rest.iter().all(|word| {
-            word.starts_with('-') && !word.trim_start_matches('-').is_empty() && !(word.contains('c') && !word.starts_with("--"))
+            let runs_script = word.contains('c') && !word.starts_with("--");
+            word.starts_with('-') && !word.trim_start_matches('-').is_empty() && !runs_script
         })
 }
 
