@@ -92,6 +92,7 @@ fn older_autoscaler(object: &mut Value) {
         }
         note(&mut notes, CURRENT, metrics.into_iter().map(|metric| flattened(metric, "current")).collect());
         note(&mut notes, CONDITIONS, taken(status, "conditions"));
+        status.entry("currentReplicas").or_insert_with(|| 0.into());
     }
     if notes.is_empty() {
         return;

@@ -50,6 +50,17 @@ impl Cause {
         Self { field: field.into(), reason: "FieldValueForbidden", message: format!("Forbidden: {detail}") }
     }
 
+    /// A text of too many bytes.
+    pub fn too_long(field: impl Into<String>, max: usize) -> Self {
+        Self { field: field.into(), reason: "FieldValueTooLong", message: format!("Too long: may not be more than {max} bytes") }
+    }
+
+    /// A list of too many items.
+    pub fn too_many(field: impl Into<String>, count: usize, max: usize) -> Self {
+        let message = format!("Too many: {count}: must have at most {max} items");
+        Self { field: field.into(), reason: "FieldValueTooMany", message }
+    }
+
     /// A value that may stand only once.
     pub fn duplicate(field: impl Into<String>, value: &Value) -> Self {
         Self { field: field.into(), reason: "FieldValueDuplicate", message: format!("Duplicate value: {value}") }

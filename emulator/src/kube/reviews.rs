@@ -16,6 +16,18 @@ pub fn is_answered(kind: &Kind) -> bool {
     !matches!(kind.kind.as_str(), "Binding" | "TokenReview" | "SubjectAccessReview" | "LocalSubjectAccessReview")
 }
 
+/// Writes into a request for a certificate who asks for it.
+pub fn sign(request: &mut Value, user: &User) {
+    if let (Some(spec), Value::Object(told)) = (request["spec"].as_object_mut(), user.to_json()) {
+        for field in ["username", "uid", "groups", "extra"] {
+            spec.shift_remove(field);
+            if let Some(value) = told.get(field) {
+                spec.insert(field.into(), value.clone());
+            }
+        }
+    }
+}
+
 /// The review with its status.
 pub fn review(kind: &Kind, mut object: Value, user: &User) -> Value {
     if !object["metadata"].is_object() {

@@ -15,7 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use super::kinds::Kind;
+use super::kinds::{self, Kind};
 
 const TYPES: &str = include_str!("../../../fixtures/kubernetes/types.json");
 /// Deeper objects are refused.
@@ -198,13 +198,6 @@ pub fn by_name(name: &str) -> Option<&'static Type> {
 /// Puts fields into the order in which the API server writes them, and maps into that of their keys.
 pub fn order(kind: &Kind, object: &mut Value) {
     order_as(&Shape::Message(kind.type_name().to_owned()), object);
-    if let Value::Object(fields) = object {
-        for name in ["apiVersion", "kind"] {
-            if let Some(value) = fields.shift_remove(name) {
-                fields.shift_insert(0, name.into(), value);
-            }
-        }
-    }
 }
 
 fn order_as(shape: &Shape, value: &mut Value) {
@@ -219,6 +212,11 @@ fn order_as(shape: &Shape, value: &mut Value) {
                 }
             }
             ordered.append(fields);
+            for name in ["apiVersion", "kind"].into_iter().filter(|name| known.field(name).is_none()) {
+                if let Some(value) = ordered.shift_remove(name) {
+                    ordered.shift_insert(0, name.into(), value);
+                }
+            }
             *fields = ordered;
         }
         (Shape::List(inner), Value::Array(items)) => items.iter_mut().for_each(|item| order_as(inner, item)),
@@ -389,6 +387,12 @@ fn read_message(name: &str, mut fields: Map<String, Value>, at: &Place, findings
             && !(leaves_out(field) && is_empty(&value))
         {
             out.insert(field.name.clone(), value);
+        }
+    }
+    let typed = at.depth > 0 && kinds::all().iter().any(|kind| kind.type_name() == known.name);
+    for (place, name) in ["kind", "apiVersion"].into_iter().enumerate().filter(|_| typed) {
+        if let Some(Value::String(text)) = fields.shift_remove(name) {
+            out.shift_insert(place.min(out.len()), name.into(), text.into());
         }
     }
     for unknown in fields.keys() {

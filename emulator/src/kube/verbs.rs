@@ -163,7 +163,10 @@ impl Asked<'_> {
 
     fn create(&self) -> Result<Response, Error> {
         let mut warnings = Vec::new();
-        let object = self.object(&mut warnings)?;
+        let mut object = self.object(&mut warnings)?;
+        if self.kind().kind == "CertificateSigningRequest" {
+            reviews::sign(&mut object, &self.context.user);
+        }
         if !reviews::is_answered(self.kind()) {
             return Err(Error::not_implemented(&format!("the creation of a {}", self.kind().kind)));
         }

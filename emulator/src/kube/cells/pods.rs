@@ -1,0 +1,148 @@
+//! The cells of pods: the word for where a pod is, its restarts.
+
+use jiff::Timestamp;
+use serde_json::Value;
+#[cfg(test)]
+use serde_json::json;
+
+use super::{list, number, or_none, text};
+use crate::kube::table::age;
+
+pub(super) fn pod(object: &Value, name: Value, old: Value, now: Timestamp) -> Vec<Value> {
+    let (spec, status) = (&object["spec"], &object["status"]);
+    let total = list(&spec["containers"]).count();
+    let ready = list(&status["containerStatuses"])
+        .filter(|container| container["ready"] == true && container["state"]["running"].is_object())
+        .count();
+    let ip = text(&status["podIP"]);
+    let gates = list(&spec["readinessGates"]).count();
+    let held = list(&spec["readinessGates"])
+        .filter(|gate| {
+            list(&status["conditions"])
+                .any(|condition| condition["type"] == gate["conditionType"] && condition["status"] == "True")
+        })
+        .count();
+    let gates = if gates == 0 { "<none>".into() } else { format!("{held}/{gates}") };
+    vec![
+        name,
+        format!("{ready}/{total}").into(),
+        pod_status(object).into(),
+        restarts(status, now).into(),
+        old,
+        or_none(ip),
+        or_none(text(&spec["nodeName"])),
+        or_none(text(&status["nominatedNodeName"])),
+        gates.into(),
+    ]
+}
+
+fn restarts(status: &Value, now: Timestamp) -> String {
+    let times: i64 = list(&status["containerStatuses"]).map(|container| number(&container["restartCount"])).sum();
+    let last = list(&status["containerStatuses"])
+        .filter(|container| number(&container["restartCount"]) > 0)
+        .filter_map(|container| container["lastState"]["terminated"]["finishedAt"].as_str())
+        .max();
+    match last {
+        Some(last) if times > 0 => format!("{times} ({} ago)", age(&last.into(), now)),
+        _ => times.to_string(),
+    }
+}
+
+/// The word for where a pod is.
+fn pod_status(object: &Value) -> String {
+    let status = &object["status"];
+    let mut reason = match text(&status["reason"]) {
+        "" => text(&status["phase"]).to_owned(),
+        reason => reason.to_owned(),
+    };
+    if list(&status["conditions"])
+        .any(|condition| condition["type"] == "PodScheduled" && condition["reason"] == "SchedulingGated")
+    {
+        reason = "SchedulingGated".into();
+    }
+    let initializing = init_status(object);
+    let running = match &initializing {
+        Some(state) => {
+            reason.clone_from(state);
+            false
+        }
+        None => container_status(status, &mut reason),
+    };
+    if running && reason == "Completed" {
+        let is_ready = list(&status["conditions"]).any(|condition| condition["type"] == "Ready" && condition["status"] == "True");
+        reason = if is_ready { "Running" } else { "NotReady" }.into();
+    }
+    if !object["metadata"]["deletionTimestamp"].is_null() {
+        let over = matches!(text(&status["phase"]), "Succeeded" | "Failed");
+        if text(&status["reason"]) == "NodeLost" {
+            reason = "Unknown".into();
+        } else if !over {
+            reason = "Terminating".into();
+        }
+    }
+    reason
+}
+
+fn terminated_reason(terminated: &Value) -> String {
+    match (text(&terminated["reason"]), number(&terminated["signal"])) {
+        ("", 0) => format!("ExitCode:{}", number(&terminated["exitCode"])),
+        ("", signal) => format!("Signal:{signal}"),
+        (reason, _) => reason.to_owned(),
+    }
+}
+
+/// `Init:…` as long as a pod is not initialized.
+fn init_status(object: &Value) -> Option<String> {
+    let statuses = &object["status"]["initContainerStatuses"];
+    let total = list(&object["spec"]["initContainers"]).count();
+    for (index, container) in list(statuses).enumerate() {
+        let (waiting, terminated) = (&container["state"]["waiting"], &container["state"]["terminated"]);
+        if terminated.is_object() && number(&terminated["exitCode"]) == 0 {
+            continue;
+        }
+        return Some(match text(&waiting["reason"]) {
+            _ if terminated.is_object() => format!("Init:{}", terminated_reason(terminated)),
+            "" | "PodInitializing" => format!("Init:{index}/{total}"),
+            reason => format!("Init:{reason}"),
+        });
+    }
+    None
+}
+
+/// Takes the reason of the containers, the first one's above the others'; tells whether one runs.
+fn container_status(status: &Value, reason: &mut String) -> bool {
+    let mut running = false;
+    for container in list(&status["containerStatuses"]).rev() {
+        let (waiting, terminated) = (&container["state"]["waiting"], &container["state"]["terminated"]);
+        if !text(&waiting["reason"]).is_empty() {
+            text(&waiting["reason"]).clone_into(reason);
+        } else if terminated.is_object() {
+            *reason = terminated_reason(terminated);
+        } else if container["ready"] == true && container["state"]["running"].is_object() {
+            running = true;
+        }
+    }
+    running
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pods_status_is_its_first_containers_reason() {
+        let waiting =
+            json!({"status": {"phase": "Pending", "containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull"}}}]}});
+        assert_eq!(pod_status(&waiting), "ErrImagePull");
+        let failed = json!({"status": {"phase": "Failed", "containerStatuses": [{"state": {"terminated": {"exitCode": 60}}}]}});
+        assert_eq!(pod_status(&failed), "ExitCode:60");
+        let mut ending =
+            json!({"status": {"phase": "Running", "containerStatuses": [{"ready": true, "state": {"running": {}}}]}});
+        assert_eq!(pod_status(&ending), "Running");
+        ending["metadata"]["deletionTimestamp"] = "2026-11-02T08:00:00Z".into();
+        assert_eq!(pod_status(&ending), "Terminating");
+        let init = json!({"spec": {"initContainers": [{}, {}]}, "status": {"phase": "Pending",
+            "initContainerStatuses": [{"state": {"terminated": {"exitCode": 0}}}, {"state": {"running": {}}}]}});
+        assert_eq!(pod_status(&init), "Init:1/2");
+    }
+}
