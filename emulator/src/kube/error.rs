@@ -17,7 +17,7 @@ pub struct Error {
     pub reason: &'static str,
     /// What people read.
     pub message: String,
-    details: Option<Value>,
+    details: Option<Box<Value>>,
     /// A token with which a list goes on although its state is gone.
     go_on: Option<String>,
 }
@@ -103,7 +103,7 @@ fn cause_list(causes: &[Cause]) -> Value {
 
 impl Error {
     fn new(code: u16, reason: &'static str, message: impl Into<String>, details: Option<Value>) -> Self {
-        Self { code, reason, message: message.into(), details, go_on: None }
+        Self { code, reason, message: message.into(), details: details.map(Box::new), go_on: None }
     }
 
     /// 404: no such object.
@@ -272,7 +272,7 @@ impl Error {
             status["metadata"]["continue"] = go_on.clone().into();
         }
         if let Some(details) = &self.details {
-            status["details"] = details.clone();
+            status["details"] = Value::clone(details);
         }
         status["code"] = self.code.into();
         status

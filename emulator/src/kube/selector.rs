@@ -32,7 +32,10 @@ impl FieldTerm {
         let same = match found {
             Value::Null => self.wanted == self.zero,
             Value::String(text) => *text == self.wanted,
-            other => other.to_string() == self.wanted,
+            other => {
+                let found = other.to_string();
+                found == self.wanted
+            }
         };
         same == self.equal
     }
@@ -150,8 +153,11 @@ fn split_field_term(term: &str) -> Option<(&str, bool, &str)> {
     })
 }
 
+/// Fields, and the words for another one.
+type Selectable = (&'static [&'static str], fn(&str) -> String);
+
 /// The fields besides name and namespace by which objects of a kind are found, and how another one is refused there.
-fn selectable(kind: &Kind) -> Option<(&'static [&'static str], fn(&str) -> String)> {
+fn selectable(kind: &Kind) -> Option<Selectable> {
     let plain: fn(&str) -> String = |field| format!("field label not supported: {field}");
     Some(match (kind.group.as_str(), kind.kind.as_str()) {
         ("", "Pod") => (POD_FIELDS, plain),
