@@ -89,7 +89,7 @@ fn is_empty(value: &Value) -> bool {
 }
 
 fn positive(at: &str, amount: &Value, causes: &mut Vec<Cause>) {
-    let digits = text(amount).trim_start_matches(|c: char| c == '0' || c == '.' || c == '+');
+    let digits = text(amount).trim_start_matches(['0', '.', '+']);
     if !digits.starts_with(|c: char| c.is_ascii_digit()) {
         causes.push(Cause::invalid(at, amount, "must be greater than zero"));
     }
