@@ -23,7 +23,7 @@ use crate::kernel::timeline::Timeline;
 use crate::kube::store::{Due as KubeDue, Store as Clusters};
 use crate::logs::store::Store as Logs;
 
-pub use seed::{Seed, SeedDuration, SeedError, SeedImage, SeedPrincipal, SeedSubscription};
+pub use seed::{Seed, SeedContainers, SeedDuration, SeedError, SeedImage, SeedPrincipal, SeedSubscription};
 
 /// What happens later, by plane.
 #[derive(Debug)]

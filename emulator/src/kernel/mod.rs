@@ -4,6 +4,7 @@ pub mod access;
 pub mod action;
 pub mod clock;
 pub mod condition;
+pub mod container_script;
 pub mod ids;
 pub mod jwt;
 pub mod principal;

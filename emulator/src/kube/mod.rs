@@ -13,6 +13,7 @@ pub mod defaults;
 pub mod deletion;
 pub mod direct;
 pub mod discovery;
+mod ephemeral;
 pub mod error;
 mod http;
 pub mod kinds;

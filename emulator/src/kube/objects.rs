@@ -12,7 +12,7 @@ use super::deletion::{may_go, remove};
 use super::error::{Cause, Error};
 use super::kinds::{self, Kind};
 use super::store::{Cluster, Key, State};
-use super::{admission, defaults, types, validate};
+use super::{admission, defaults, ephemeral, types, validate};
 use crate::kernel::clock::rfc3339_seconds;
 use crate::kernel::ids::KUBERNETES_SUFFIX;
 use crate::world::World;
@@ -24,6 +24,8 @@ pub enum Part {
     Main,
     /// The status only: an update of the subresource.
     Status,
+    /// The containers that are added to a running pod: an update of the subresource.
+    EphemeralContainers,
     /// Everything: what controllers do in one step.
     All,
 }
@@ -292,6 +294,9 @@ fn updated(kind: &Kind, old: &Value, mut new: Value, part: Part) -> Result<Value
     let asked = text(&new["metadata"]["resourceVersion"]);
     if !asked.is_empty() && asked != "0" && asked != text(&old["metadata"]["resourceVersion"]) {
         return Err(Error::conflict(kind, name));
+    }
+    if part == Part::EphemeralContainers {
+        return ephemeral::updated(old, &new);
     }
     if part == Part::Status {
         let status = new["status"].take();

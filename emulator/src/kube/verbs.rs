@@ -186,7 +186,11 @@ impl Asked<'_> {
     }
 
     fn part(subresource: Option<&str>) -> Part {
-        if subresource == Some("status") { Part::Status } else { Part::Main }
+        match subresource {
+            Some("status") => Part::Status,
+            Some("ephemeralcontainers") => Part::EphemeralContainers,
+            _ => Part::Main,
+        }
     }
 
     fn update(&self, subresource: Option<&str>) -> Result<Response, Error> {

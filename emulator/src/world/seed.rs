@@ -13,6 +13,7 @@ use crate::entra::store::{
     Application, Credentials, Kind, PasswordCredential, Principal, ServicePrincipal, Tenant, User, directory_role,
 };
 use crate::kernel::access::{ManagementGroup, RoleAssignment};
+use crate::kernel::container_script::{Fault, ImageScript};
 use crate::kernel::resource_id::ResourceId;
 use crate::kernel::settings::Values as Settings;
 
@@ -35,6 +36,9 @@ pub struct Seed {
     /// Delays, all zero if absent.
     #[serde(default)]
     pub settings: Settings,
+    /// What containers do in the simulated clusters, by image (docs/CONTAINERS.md).
+    #[serde(default)]
+    pub containers: Vec<SeedContainers>,
 }
 
 /// A duration, written `90s` or `1m30s`.
@@ -54,6 +58,30 @@ impl TryFrom<String> for SeedDuration {
 impl From<SeedDuration> for String {
     fn from(SeedDuration(duration): SeedDuration) -> Self {
         format!("{:#}", SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX))
+    }
+}
+
+/// What containers of some images do, as it was written and as it was read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "serde_json::Value", into = "serde_json::Value")]
+pub struct SeedContainers {
+    written: serde_json::Value,
+    /// As it was read.
+    pub script: ImageScript,
+}
+
+impl TryFrom<serde_json::Value> for SeedContainers {
+    type Error = Fault;
+
+    fn try_from(value: serde_json::Value) -> Result<Self, Self::Error> {
+        let script = ImageScript::read(&value)?;
+        Ok(Self { written: value, script })
+    }
+}
+
+impl From<SeedContainers> for serde_json::Value {
+    fn from(containers: SeedContainers) -> Self {
+        containers.written
     }
 }
 

@@ -10,8 +10,11 @@ use crate::kube::table::age;
 
 pub(super) fn pod(object: &Value, name: Value, old: Value, now: Timestamp) -> Vec<Value> {
     let (spec, status) = (&object["spec"], &object["status"]);
-    let total = list(&spec["containers"]).count();
+    // Sidecars count among the containers.
+    let total = list(&spec["containers"]).count() + list(&spec["initContainers"]).filter(|item| is_sidecar(item)).count();
+    let sidecars = list(&status["initContainerStatuses"]).filter(|container| names_sidecar(spec, container));
     let ready = list(&status["containerStatuses"])
+        .chain(sidecars)
         .filter(|container| container["ready"] == true && container["state"]["running"].is_object())
         .count();
     let ip = text(&status["podIP"]);
@@ -27,7 +30,7 @@ pub(super) fn pod(object: &Value, name: Value, old: Value, now: Timestamp) -> Ve
         name,
         format!("{ready}/{total}").into(),
         pod_status(object).into(),
-        restarts(status, now).into(),
+        restarts(object, now).into(),
         old,
         or_none(ip),
         or_none(text(&spec["nodeName"])),
@@ -36,9 +39,24 @@ pub(super) fn pod(object: &Value, name: Value, old: Value, now: Timestamp) -> Ve
     ]
 }
 
-fn restarts(status: &Value, now: Timestamp) -> String {
-    let times: i64 = list(&status["containerStatuses"]).map(|container| number(&container["restartCount"])).sum();
-    let last = list(&status["containerStatuses"])
+fn is_sidecar(init_container: &Value) -> bool {
+    init_container["restartPolicy"] == "Always"
+}
+
+fn names_sidecar(spec: &Value, status: &Value) -> bool {
+    list(&spec["initContainers"]).any(|item| item["name"] == status["name"] && is_sidecar(item))
+}
+
+/// The restarts of the init containers as long as they are at work, then of all that go on running.
+fn restarts(object: &Value, now: Timestamp) -> String {
+    let (spec, status) = (&object["spec"], &object["status"]);
+    let initializing = init_status(object).is_some();
+    let init = list(&status["initContainerStatuses"]).filter(|container| initializing || names_sidecar(spec, container));
+    let main = list(&status["containerStatuses"]).filter(|_| !initializing);
+    let all: Vec<&Value> = init.chain(main).collect();
+    let times: i64 = all.iter().map(|container| number(&container["restartCount"])).sum();
+    let last = all
+        .iter()
         .filter(|container| number(&container["restartCount"]) > 0)
         .filter_map(|container| container["lastState"]["terminated"]["finishedAt"].as_str())
         .max();
@@ -94,10 +112,15 @@ fn terminated_reason(terminated: &Value) -> String {
 /// `Init:…` as long as a pod is not initialized.
 fn init_status(object: &Value) -> Option<String> {
     let statuses = &object["status"]["initContainerStatuses"];
+    let conditions = list(&object["status"]["conditions"]);
+    if conditions.clone().any(|condition| condition["type"] == "Initialized" && condition["status"] == "True") {
+        return None;
+    }
     let total = list(&object["spec"]["initContainers"]).count();
     for (index, container) in list(statuses).enumerate() {
         let (waiting, terminated) = (&container["state"]["waiting"], &container["state"]["terminated"]);
-        if terminated.is_object() && number(&terminated["exitCode"]) == 0 {
+        let runs_beside = names_sidecar(&object["spec"], container) && container["started"] == true;
+        if runs_beside || (terminated.is_object() && number(&terminated["exitCode"]) == 0) {
             continue;
         }
         return Some(match text(&waiting["reason"]) {

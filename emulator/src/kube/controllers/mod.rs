@@ -113,6 +113,8 @@ fn notice(context: &mut Context, queue: &mut Queue, dirty: &Dirty) {
             context.memory.nodes.forget_node(&dirty.name);
         }
         retry_unschedulable(context, queue);
+    } else if [kinds::CONFIG_MAPS.index, kinds::SECRETS.index].contains(&kind.index) && !dirty.deleted {
+        context.memory.nodes.configuration_changed(&dirty.namespace).into_iter().for_each(|pod| queue.push(pod));
     }
     if dirty.deleted {
         context.memory.events.forget(uid(&dirty.object));

@@ -260,7 +260,7 @@ fn the_check_of_a_clusters_access_ends_at_once_and_is_true() {
         settle(&scene.world, &scene.cluster);
         let pod = scene.cluster.get(&kinds::PODS, "default", name).expect("made above");
         let memory = scene.cluster.controllers.lock();
-        let log = &memory.nodes.pod(uid(&pod)).expect("it ran").containers[0].log;
+        let log = memory.nodes.pod(uid(&pod)).expect("it ran").containers[0].lines(scene.world.clock.now());
         let log: Vec<String> = log.iter().map(|line| line.text.clone()).collect();
         (text(&pod, "/status/phase").to_owned(), log.join("\n"))
     };

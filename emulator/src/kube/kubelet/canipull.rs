@@ -5,7 +5,6 @@
 
 use serde_json::Value;
 
-use super::program::Run;
 use crate::acr::pull::exchange_as;
 use crate::entra::store::Kind;
 use crate::kernel::clock::rfc3339_seconds;
@@ -16,13 +15,13 @@ const DNS_FAILED: i32 = 52;
 const IDENTITY_FAILED: i32 = 10;
 const PULL_REFUSED: i32 = 60;
 
-/// Runs the check for the registry that the container's arguments name.
-pub fn run(context: &Context, spec: &Value) -> Run {
+/// Runs the check for the registry that the container's arguments name: what it writes, and its exit code.
+pub fn run(context: &Context, spec: &Value) -> (String, i32) {
     let registry = items(spec, "/args").iter().filter_map(Value::as_str).find(|argument| !argument.starts_with('-'));
     let mut report = Report { now: rfc3339_seconds(context.now()), text: String::new() };
     let Some(registry) = registry else {
         report.text.push_str("No ACR name provided. Usage: canipull [-v0..-v9] <acr.azurecr.io>\n");
-        return Run::once(&report.text, 1);
+        return (report.text, 1);
     };
     let code = match check(context, registry, &mut report) {
         Ok(()) => {
@@ -31,7 +30,7 @@ pub fn run(context: &Context, spec: &Value) -> Run {
         }
         Err(code) => code,
     };
-    Run::once(&report.text, code)
+    (report.text, code)
 }
 
 struct Report {

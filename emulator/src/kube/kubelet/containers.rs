@@ -1,31 +1,32 @@
-//! What a kubelet does with the containers of a pod: init containers one after another, then the rest; starts, ends, restarts with
-//! back-off.
-//! Rule: kuberuntime's `SyncPod` and `doBackOff` (1.33): the first restart comes at once, the next after 10 s, doubling to 300 s,
-//! and anew once a container has run for ten minutes.
+//! A container of a pod: where it is in its life, and what its restarts wait for.
+//! Rule: kuberuntime's `doBackOff` with client-go's `flowcontrol.Backoff` (1.34): the first restart comes at once, the next after
+//! 10 s, doubling to 300 s, and anew once a container has run for more than ten minutes. That a restart comes when its back-off ends,
+//! and not with the next look of a node some seconds later, is inferred.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::images::{self, PullBackOff};
+use super::images::PullBackOff;
 use super::logs::Line;
-use super::{Pod, program};
-use crate::kernel::ids::HEX;
-use crate::kube::controllers::context::Context;
+use super::probes::Probe;
+use super::program::Instance;
+use crate::acr::pull::Pulled;
+use crate::kernel::container_script::Exit;
 use crate::kube::controllers::object::*;
-use crate::kube::kinds;
-use crate::kube::store::Key;
 
 const FIRST_BACK_OFF: SignedDuration = SignedDuration::from_secs(10);
 const LONGEST_BACK_OFF: SignedDuration = SignedDuration::from_secs(300);
-/// How long a container with `stdinOnce` waits for the client that attaches.
-const WAITS_FOR_CLIENT: SignedDuration = SignedDuration::from_secs(2);
-const RUNS_WELL: SignedDuration = SignedDuration::from_secs(600);
+const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_secs(600);
 
 /// How a container ended.
 #[derive(Clone, Debug)]
 pub struct Ended {
     /// The exit code.
     pub code: i32,
+    /// `Completed`, `Error`, `OOMKilled`, `StartError`.
+    pub reason: &'static str,
+    /// What it left as its termination message.
+    pub message: String,
     /// When it started.
     pub started: Timestamp,
     /// When it ended.
@@ -48,8 +49,6 @@ pub enum Phase {
     Running {
         /// Since when.
         since: Timestamp,
-        /// When and how it will end by itself.
-        ends: Option<(Timestamp, i32)>,
     },
     /// Ended.
     Ended(Ended),
@@ -62,13 +61,51 @@ impl Phase {
     }
 }
 
+/// What kind of container it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// Runs to its end before the next one.
+    Init,
+    /// An init container that is restarted always: it runs beside the others.
+    Sidecar,
+    /// One of the pod's own.
+    Main,
+    /// Added to a pod that runs.
+    Ephemeral,
+}
+
+impl Sort {
+    /// Whether it is listed among the init containers.
+    pub fn is_init(self) -> bool {
+        matches!(self, Self::Init | Self::Sidecar)
+    }
+
+    /// The member of a pod's specification that lists it.
+    pub fn list(self) -> &'static str {
+        match self {
+            Self::Init | Self::Sidecar => "initContainers",
+            Self::Main => "containers",
+            Self::Ephemeral => "ephemeralContainers",
+        }
+    }
+}
+
+/// How a container that was asked to end will.
+#[derive(Clone, Debug)]
+pub(super) struct Stopping {
+    /// When.
+    pub at: Timestamp,
+    /// With which code.
+    pub code: i32,
+}
+
 /// A container of a pod.
 #[derive(Debug)]
 pub struct Container {
     /// Its name.
     pub name: String,
-    /// Whether it is an init container.
-    pub init: bool,
+    /// What kind it is.
+    pub sort: Sort,
     /// The image, as the pod names it.
     pub image: String,
     /// Where it is in its life.
@@ -83,20 +120,31 @@ pub struct Container {
     pub resolved_image: String,
     /// `containerd://…`.
     pub id: String,
-    /// What it wrote.
-    pub log: Vec<Line>,
-    /// What it wrote the time before.
-    pub previous_log: Option<Vec<Line>>,
+    /// What runs, or has run since the last start.
+    pub current: Option<Instance>,
+    /// What ran before that.
+    pub previous: Option<Instance>,
     pub(super) pulls: PullBackOff,
-    restart_delay: Option<SignedDuration>,
+    pub(super) probes: Vec<Probe>,
+    pub(super) stopping: Option<Stopping>,
+    /// When a container that is being created will be.
+    pub(super) starts_at: Option<Timestamp>,
+    /// Until when the hook after its start runs, and why that fails.
+    pub(super) hook: Option<(Timestamp, Option<String>)>,
+    /// Whether it was counted as started at least once since its pod began.
+    pub(super) was_started: bool,
+    /// The image that it is about to run.
+    pub(super) pulled: Option<Pulled>,
+    back_off: Option<(SignedDuration, Timestamp)>,
 }
 
 impl Container {
     /// A container that nobody has looked at yet.
-    pub fn new(spec: &Value, init: bool) -> Self {
+    pub fn new(spec: &Value, sort: Sort) -> Self {
+        let sort = if sort == Sort::Init && spec["restartPolicy"] == "Always" { Sort::Sidecar } else { sort };
         Self {
             name: text(spec, "/name").to_owned(),
-            init,
+            sort,
             image: text(spec, "/image").to_owned(),
             phase: Phase::Waiting { reason: String::new(), message: String::new() },
             last: None,
@@ -104,204 +152,167 @@ impl Container {
             image_id: String::new(),
             resolved_image: String::new(),
             id: String::new(),
-            log: Vec::new(),
-            previous_log: None,
+            current: None,
+            previous: None,
             pulls: PullBackOff::default(),
-            restart_delay: None,
+            probes: Vec::new(),
+            stopping: None,
+            starts_at: None,
+            hook: None,
+            was_started: false,
+            pulled: None,
+            back_off: None,
         }
     }
 
     /// `spec.containers{NAME}`.
     pub fn field_path(&self) -> String {
-        let list = if self.init { "initContainers" } else { "containers" };
-        format!("spec.{list}{{{}}}", self.name)
+        format!("spec.{}{{{}}}", self.sort.list(), self.name)
+    }
+
+    /// Whether it runs.
+    pub fn runs(&self) -> bool {
+        matches!(self.phase, Phase::Running { .. })
+    }
+
+    /// Whether it has ended well.
+    pub fn succeeded(&self) -> bool {
+        matches!(&self.phase, Phase::Ended(ended) if ended.code == 0)
+    }
+
+    /// Whether it runs and its startup probe, if it has one, has succeeded.
+    pub fn started(&self) -> bool {
+        self.runs() && self.hook.is_none() && self.probes.iter().all(Probe::lets_start)
+    }
+
+    /// Whether it is ready: it has started, and its readiness probe, if it has one, says so.
+    pub fn ready(&self) -> bool {
+        match self.sort {
+            Sort::Init => self.succeeded(),
+            _ => self.started() && self.probes.iter().all(Probe::lets_be_ready),
+        }
+    }
+
+    /// What its present life has written by now.
+    pub fn lines(&self, now: Timestamp) -> Vec<Line> {
+        self.current.as_ref().map(|instance| instance.output(now).0).unwrap_or_default()
     }
 
     /// Ends it if it runs.
-    pub fn end(&mut self, code: i32, finished: Timestamp) {
-        if let Phase::Running { since, .. } = self.phase {
-            self.phase = Phase::Ended(Ended { code, started: since, finished, id: self.id.clone() });
+    pub(super) fn end(&mut self, spec: Option<&Value>, exit: Exit, finished: Timestamp) {
+        let Phase::Running { since } = self.phase else { return };
+        if let Some(current) = &mut self.current {
+            current.finished = Some(finished);
         }
+        let reason = match exit.code {
+            _ if exit.oom => "OOMKilled",
+            0 => "Completed",
+            _ => "Error",
+        };
+        let message = self.termination_message(spec, &exit, finished);
+        let id = self.id.clone();
+        self.phase = Phase::Ended(Ended { code: exit.code, reason, message, started: since, finished, id });
+        self.stopping = None;
+        self.hook = None;
+        self.probes.iter_mut().for_each(Probe::container_ended);
+    }
+
+    /// The message that an end leaves: at most 4096 bytes, or with `FallbackToLogsOnError` the end of the log: 2048 bytes, 80 lines.
+    fn termination_message(&self, spec: Option<&Value>, exit: &Exit, now: Timestamp) -> String {
+        let mut message = exit.message.clone();
+        let falls_back = spec.is_some_and(|spec| spec["terminationMessagePolicy"] == "FallbackToLogsOnError");
+        let mut limit = 4096;
+        if message.is_empty() && exit.code != 0 && falls_back {
+            let lines = self.lines(now);
+            let last = &lines[lines.len().saturating_sub(80)..];
+            message = last.iter().map(|line| format!("{}\n", line.text)).collect();
+            limit = 2048;
+            let start = (message.len().saturating_sub(limit)..=message.len()).find(|at| message.is_char_boundary(*at));
+            message.drain(..start.unwrap_or(0));
+        }
+        let end = (0..=limit.min(message.len())).rev().find(|end| message.is_char_boundary(*end));
+        message.truncate(end.unwrap_or(0));
+        message
     }
 
     pub(super) fn wait(&mut self, reason: &str, message: impl Into<String>) {
         self.phase = Phase::Waiting { reason: reason.into(), message: message.into() };
     }
 
-    fn succeeded(&self) -> bool {
-        matches!(&self.phase, Phase::Ended(ended) if ended.code == 0)
+    /// When a container that has ended may start again, and after which back-off.
+    pub(super) fn restart_at(&self, ended: &Ended) -> (Timestamp, SignedDuration) {
+        let delay = match self.back_off {
+            Some((delay, since)) if ended.finished.duration_since(since) <= FORGOTTEN_AFTER => delay,
+            _ => SignedDuration::ZERO,
+        };
+        (ended.finished.saturating_add(delay).unwrap_or(ended.finished), delay)
+    }
+
+    /// Gets it ready to start once more.
+    pub(super) fn begin_again(&mut self, ended: Ended, now: Timestamp) {
+        self.back_off = Some(match self.back_off {
+            Some((delay, since)) if ended.finished.duration_since(since) <= FORGOTTEN_AFTER => {
+                ((delay * 2).min(LONGEST_BACK_OFF), now)
+            }
+            _ => (FIRST_BACK_OFF, now),
+        });
+        self.last = Some(ended);
+        self.restarts += 1;
+        self.previous = self.current.take();
+        self.starts_at = None;
+        self.pulled = None;
+        self.wait("ContainerCreating", "");
+    }
+
+    /// Forgets what it waits for: its image was changed.
+    pub(super) fn take_image(&mut self, image: String) {
+        self.image = image;
+        self.pulls = PullBackOff::default();
+        self.back_off = None;
+        self.starts_at = None;
+        self.pulled = None;
+        if let Phase::Ended(ended) = &self.phase {
+            self.last = Some(ended.clone());
+            self.restarts += 1;
+            self.previous = self.current.take();
+        }
+        self.wait("ContainerCreating", "");
     }
 }
 
-/// Brings the containers of a pod as far as they get now.
-pub fn run(context: &mut Context, key: &Key, object: &Value, pod: &mut Pod) {
-    take_new_images(context, object, pod);
-    let mut initialized = true;
-    for index in 0..pod.containers.len() {
-        let init = pod.containers[index].init;
-        if !init && !initialized {
-            break;
-        }
-        if init && !initialized {
-            continue;
-        }
-        if !(init && pod.containers[index].succeeded()) {
-            step(context, key, object, pod, index);
-        }
-        initialized &= !init || pod.containers[index].succeeded();
+/// Whether a container that has ended is started again: by its own rules (`restartPolicyRules`, of clusters that let them), its own
+/// policy, and else its pod's.
+pub(super) fn restarts(object: &Value, container: &Container, code: i32) -> bool {
+    match container.sort {
+        Sort::Ephemeral => return false,
+        Sort::Sidecar => return true,
+        _ => {}
     }
-}
-
-/// A container whose image was changed in the pod is stopped and begins anew.
-fn take_new_images(context: &mut Context, object: &Value, pod: &mut Pod) {
-    let now = context.now();
-    for index in 0..pod.containers.len() {
-        let Some(spec) = spec_of(object, &pod.containers[index]) else { continue };
-        let image = text(spec, "/image").to_owned();
-        if image == pod.containers[index].image {
-            continue;
-        }
-        let name = pod.containers[index].name.clone();
-        if matches!(pod.containers[index].phase, Phase::Running { .. }) {
-            let message = format!("Container {name} definition changed, will be restarted");
-            tell(context, object, pod, index, "Normal", "Killing", &message);
-        }
-        let container = &mut pod.containers[index];
-        container.end(0, now);
-        container.image = image;
-        container.pulls = PullBackOff::default();
-        container.restart_delay = None;
-        if let Phase::Ended(ended) = &container.phase {
-            container.last = Some(ended.clone());
-            container.restarts += 1;
-            container.previous_log = Some(std::mem::take(&mut container.log));
-        }
-        container.wait("ContainerCreating", "");
-    }
-}
-
-pub(super) fn spec_of<'a>(object: &'a Value, container: &Container) -> Option<&'a Value> {
-    let list = if container.init { "/spec/initContainers" } else { "/spec/containers" };
-    items(object, list).iter().find(|spec| text(spec, "/name") == container.name)
-}
-
-/// One container: starts it, ends it, restarts it, until it runs, waits, or is over.
-fn step(context: &mut Context, key: &Key, object: &Value, pod: &mut Pod, index: usize) {
-    loop {
-        let now = context.now();
-        match pod.containers[index].phase.clone() {
-            Phase::Running { ends: Some((at, code)), .. } if at <= now => pod.containers[index].end(code, at),
-            Phase::Running { ends, .. } => {
-                if let Some((at, _)) = ends {
-                    context.reconsider_at(at, key);
-                }
-                return;
-            }
-            Phase::Ended(ended) => {
-                if !restarts(object, &pod.containers[index], ended.code) {
-                    return;
-                }
-                if now < restart_at(&mut pod.containers[index], &ended) {
-                    return back_off(context, key, object, pod, index, &ended);
-                }
-                begin_again(&mut pod.containers[index], ended);
-            }
-            phase if phase.waits_for("CrashLoopBackOff") => {
-                let Some(ended) = pod.containers[index].last.clone() else { return };
-                let delay = pod.containers[index].restart_delay.unwrap_or(SignedDuration::ZERO);
-                if now < ended.finished.saturating_add(delay).unwrap_or(now) {
-                    return;
-                }
-                begin_again(&mut pod.containers[index], ended);
-            }
-            Phase::Waiting { .. } => {
-                if !start(context, key, object, pod, index) {
-                    return;
-                }
-            }
+    let spec = spec_of(object, container).unwrap_or(&Value::Null);
+    for rule in items(spec, "/restartPolicyRules") {
+        let listed = items(rule, "/exitCodes/values").iter().any(|value| *value == code);
+        if text(rule, "/action") == "Restart" && listed == (text(rule, "/exitCodes/operator") == "In") {
+            return true;
         }
     }
-}
-
-fn restarts(object: &Value, container: &Container, code: i32) -> bool {
-    match text(object, "/spec/restartPolicy") {
+    let own = text(spec, "/restartPolicy");
+    match if own.is_empty() { text(object, "/spec/restartPolicy") } else { own } {
         "Never" => false,
         "OnFailure" => code != 0,
-        _ => code != 0 || !container.init,
+        _ => code != 0 || container.sort != Sort::Init,
     }
 }
 
-/// When a container that has ended may start again.
-fn restart_at(container: &mut Container, ended: &Ended) -> Timestamp {
-    let ran = ended.finished.duration_since(ended.started);
-    if ran >= RUNS_WELL {
-        container.restart_delay = None;
-    }
-    let delay = match container.restart_delay {
-        None if container.restarts == 0 || ran >= RUNS_WELL => SignedDuration::ZERO,
-        None => FIRST_BACK_OFF,
-        Some(delay) => (delay * 2).min(LONGEST_BACK_OFF),
-    };
-    ended.finished.saturating_add(delay).unwrap_or(ended.finished)
-}
-
-fn begin_again(container: &mut Container, ended: Ended) {
-    container.last = Some(ended);
-    container.restarts += 1;
-    container.previous_log = Some(std::mem::take(&mut container.log));
-    container.wait("ContainerCreating", "");
-}
-
-fn back_off(context: &mut Context, key: &Key, object: &Value, pod: &mut Pod, index: usize, ended: &Ended) {
-    let at = restart_at(&mut pod.containers[index], ended);
-    let container = &mut pod.containers[index];
-    let delay = at.duration_since(ended.finished);
-    container.restart_delay = Some(delay);
-    container.last = Some(ended.clone());
-    let place = format!("{}_{}({})", key.name, key.namespace, uid(object));
-    let message = format!("back-off {} restarting failed container={} pod={place}", go_duration(delay), container.name);
-    container.wait("CrashLoopBackOff", message);
-    let message = format!("Back-off restarting failed container {} in pod {place}", container.name);
-    context.reconsider_at(at, key);
-    tell(context, object, pod, index, "Warning", "BackOff", &message);
+/// The specification of a container in its pod.
+pub fn spec_of<'a>(object: &'a Value, container: &Container) -> Option<&'a Value> {
+    let list = object.pointer("/spec")?.get(container.sort.list())?.as_array()?;
+    list.iter().find(|spec| text(spec, "/name") == container.name)
 }
 
 /// A duration as Go writes whole seconds: `10s`, `2m40s`.
-fn go_duration(duration: SignedDuration) -> String {
+pub(super) fn go_duration(duration: SignedDuration) -> String {
     let seconds = duration.as_secs();
     if seconds < 60 { format!("{seconds}s") } else { format!("{}m{}s", seconds / 60, seconds % 60) }
-}
-
-/// Pulls the image and starts a container. False if it waits for something.
-fn start(context: &mut Context, key: &Key, object: &Value, pod: &mut Pod, index: usize) -> bool {
-    let Some(image) = images::ensure(context, key, object, pod, index) else { return false };
-    let now = context.now();
-    let id = context.world.ids.text(64, HEX);
-    let run = spec_of(object, &pod.containers[index])
-        .map(|spec| program::run(context, object, spec, &image.config))
-        .unwrap_or_default();
-    // Who takes its input once waits a moment for whoever attaches.
-    let waits = spec_of(object, &pod.containers[index]).is_some_and(|spec| spec["stdinOnce"] == true);
-    let container = &mut pod.containers[index];
-    container.image_id = image.image_id;
-    container.id = format!("containerd://{id}");
-    container.log = run.lines.into_iter().map(|text| Line { at: now, text }).collect();
-    let at_least = if waits { WAITS_FOR_CLIENT } else { SignedDuration::ZERO };
-    let ends = run.ends.map(|(after, code)| (now.saturating_add(after.max(at_least)).unwrap_or(now), code));
-    container.phase = Phase::Running { since: now, ends };
-    let (created, started) = match context.minor_version() {
-        36.. => ("Container created".to_owned(), "Container started".to_owned()),
-        _ => (format!("Created container: {}", container.name), format!("Started container {}", container.name)),
-    };
-    tell(context, object, pod, index, "Normal", "Created", &created);
-    tell(context, object, pod, index, "Normal", "Started", &started);
-    super::write_status(context, key, pod);
-    true
-}
-
-pub(super) fn tell(context: &mut Context, object: &Value, pod: &Pod, index: usize, severity: &str, reason: &str, message: &str) {
-    let field_path = pod.containers[index].field_path();
-    context.event_from(&kinds::PODS, object, severity, reason, message, &pod.source(&field_path));
 }
 
 #[cfg(test)]
@@ -315,30 +326,47 @@ mod tests {
     }
 
     fn ended(started: i64, finished: i64) -> Ended {
-        Ended { code: 1, started: at(started), finished: at(finished), id: String::new() }
+        let (started, finished) = (at(started), at(finished));
+        Ended { code: 1, reason: "Error", message: String::new(), started, finished, id: String::new() }
     }
 
     #[test]
     fn restarts_come_at_once_and_then_later_and_later() {
-        let mut container = Container::new(&json!({"name": "a"}), false);
-        assert_eq!(restart_at(&mut container, &ended(0, 0)), at(0));
-        container.restarts = 1;
+        let mut container = Container::new(&json!({"name": "a"}), Sort::Main);
         let mut delays = Vec::new();
-        for _ in 0..7 {
-            let delay = restart_at(&mut container, &ended(0, 0)).duration_since(at(0));
-            container.restart_delay = Some(delay);
+        let mut now = 0;
+        for _ in 0..8 {
+            let end = ended(now, now);
+            let (again, delay) = container.restart_at(&end);
             delays.push(delay.as_secs());
+            now = again.as_second();
+            container.begin_again(end, again);
         }
-        assert_eq!(delays, [10, 20, 40, 80, 160, 300, 300]);
-        assert_eq!(restart_at(&mut container, &ended(0, 600)), at(600), "ran well");
+        assert_eq!(delays, [0, 10, 20, 40, 80, 160, 300, 300]);
+        let long = ended(now, now + 601);
+        assert_eq!(container.restart_at(&long).1.as_secs(), 0, "ran well");
+        container.begin_again(long, at(now + 601));
+        assert_eq!(container.restart_at(&ended(now + 601, now + 602)).1.as_secs(), 10, "and anew");
+        assert_eq!(go_duration(SignedDuration::from_secs(160)), "2m40s");
     }
 
     #[test]
     fn restart_policies_differ() {
-        let container = Container::new(&json!({"name": "a"}), false);
-        let with = |policy: &str, code| restarts(&json!({"spec": {"restartPolicy": policy}}), &container, code);
+        let pod = |policy: &str, own: Value| {
+            let mut container = json!({"name": "a"});
+            container["restartPolicy"] = own["policy"].clone();
+            container["restartPolicyRules"] = own["rules"].clone();
+            json!({"spec": {"restartPolicy": policy, "containers": [container]}})
+        };
+        let container = Container::new(&json!({"name": "a"}), Sort::Main);
+        let with = |policy: &str, code| restarts(&pod(policy, json!({})), &container, code);
         assert!(with("Always", 0) && with("Always", 1) && with("OnFailure", 1));
         assert!(!with("OnFailure", 0) && !with("Never", 1));
-        assert_eq!(go_duration(SignedDuration::from_secs(160)), "2m40s");
+        let rules = json!([{"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}]);
+        let own = pod("Never", json!({"policy": "Never", "rules": rules}));
+        assert!(restarts(&own, &container, 42) && !restarts(&own, &container, 1));
+        let sidecar = Container::new(&json!({"name": "a", "restartPolicy": "Always"}), Sort::Init);
+        assert_eq!(sidecar.sort, Sort::Sidecar);
+        assert!(restarts(&pod("Never", json!({})), &sidecar, 0));
     }
 }

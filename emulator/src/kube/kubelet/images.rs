@@ -6,8 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::containers::tell;
-use super::{Pod, containers};
+use super::{Pod, containers, tell};
 use crate::acr::pull::{BasicCredential, Pulled, Reference, pull};
 use crate::kube::controllers::context::Context;
 use crate::kube::controllers::object::*;

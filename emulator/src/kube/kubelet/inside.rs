@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
+use super::containers::Stopping;
 use super::containers::spec_of;
 use super::logs::Line;
-use super::{Nodes, Phase, program};
+use super::{Nodes, Phase};
 use crate::kube::controllers;
 use crate::kube::controllers::object::*;
 use crate::kube::kinds;
@@ -43,9 +45,10 @@ pub fn look(world: &World, cluster: &Cluster, pod: &Value, name: &str) -> Option
     let pulled = images.get(&running.node).and_then(|images| images.get(&container.resolved_image));
     let image = pulled.map_or_else(|| json!({}), |pulled| pulled.config.clone());
     let id = container.id.clone();
+    let words = container.current.as_ref().map(|current| current.program.words.clone()).unwrap_or_default();
     let place = Place { pod, spec: &spec, image: &image, id: &id, ip: &running.ip, host_ip: &running.host_ip };
     let shell = view::shell(world, cluster, &mut running.disk, &place);
-    let words = unwrapped(program::command_line(&spec, &image));
+    let words = unwrapped(words);
     Some(Inside { id, words, spec, image, shell })
 }
 
@@ -66,17 +69,28 @@ pub fn address(cluster: &Cluster, pod: &Value) -> Option<String> {
     cluster.controllers.lock().nodes.pod(uid(pod)).map(|running| running.ip.clone())
 }
 
-/// What a container wrote after so many lines, and whether it has ended: of the container of this id only.
-pub fn written(cluster: &Cluster, pod: &Value, id: &str, seen: usize) -> (Vec<Line>, bool) {
+/// What a container wrote after so many lines, and whether it has ended: of the container of this id only. The node looks at the pod
+/// again when the next line comes.
+pub fn written(world: &World, cluster: &Cluster, pod: &Value, id: &str, seen: usize) -> (Vec<Line>, bool) {
     let memory = cluster.controllers.lock();
     let containers = memory.nodes.pod(uid(pod)).map_or(&[][..], |running| &running.containers);
-    match containers.iter().find(|container| container.id == id) {
-        Some(container) => {
-            let lines = container.log.iter().skip(seen).cloned().collect();
-            (lines, !matches!(container.phase, Phase::Running { .. }))
-        }
-        None => (Vec::new(), true),
+    let container = containers.iter().find(|container| container.id == id);
+    let Some((container, current)) = container.and_then(|container| Some((container, container.current.as_ref()?))) else {
+        return (Vec::new(), true);
+    };
+    let (lines, next) = current.output(world.clock.now());
+    let runs = matches!(container.phase, Phase::Running { .. });
+    if let Some(next) = next.filter(|_| runs) {
+        let key = Key::new(&kinds::PODS, namespace(pod), name(pod));
+        let due = Due::Reconsider { host: cluster.spec().fqdn.clone(), key };
+        world.timeline.schedule(next, crate::world::Due::Kube(due));
     }
+    (lines.into_iter().skip(seen).collect(), !runs)
+}
+
+/// Tells each time that the node has looked at a pod; nothing if no node has it.
+pub fn looks(cluster: &Cluster, pod: &Value) -> Option<watch::Receiver<u64>> {
+    cluster.controllers.lock().nodes.pod(uid(pod)).map(super::Pod::looks)
 }
 
 /// Ends a container with a code, after it wrote something.
@@ -86,9 +100,12 @@ pub fn end(world: &World, cluster: &Arc<Cluster>, pod: &Value, id: &str, text: &
         let mut memory = cluster.controllers.lock();
         let Some(running) = memory.nodes.pods.get_mut(uid(pod)) else { return };
         let Some(container) = running.containers.iter_mut().find(|container| container.id == id) else { return };
-        container.log.extend(text.lines().map(|text| Line { at: now, text: text.to_owned() }));
-        if let Phase::Running { ends, .. } = &mut container.phase {
-            *ends = Some((now, code));
+        if let Some(current) = &mut container.current {
+            let line = |text: &str| Line { at: now, text: text.to_owned(), error: false, partial: false };
+            current.said.extend(text.lines().map(line));
+        }
+        if matches!(container.phase, Phase::Running { .. }) {
+            container.stopping = Some(Stopping { at: now, code });
         }
     }
     let key = Key::new(&kinds::PODS, namespace(pod), name(pod));
@@ -100,7 +117,7 @@ pub fn ends(cluster: &Cluster, pod: &Value, id: &str) -> Option<i32> {
     let memory = cluster.controllers.lock();
     let container = memory.nodes.pod(uid(pod))?.containers.iter().find(|container| container.id == id)?;
     match container.phase {
-        Phase::Running { ends: Some((_, code)), .. } => Some(code),
+        Phase::Running { .. } => container.current.as_ref()?.program.end.as_ref().map(|exit| exit.code),
         _ => None,
     }
 }

@@ -1,141 +1,134 @@
-//! A pod's status out of what its node runs: phase, conditions, container statuses.
-//! Rule: the kubelet's `generateAPIPodStatus` and `getPhase` (1.33). A container is ready as soon as it runs: probes are not made.
+//! A pod's status out of what its node runs: phase, container statuses. Its conditions are in [`super::conditions`].
+//! Rule: the kubelet's `generateAPIPodStatus`, `getPhase` and `convertToAPIContainerStatuses` (1.34).
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Pod;
-use super::containers::{Container, Ended, Phase, spec_of};
+use super::containers::{Container, Ended, Phase, Sort, spec_of};
+use super::{Pod, conditions, lifecycle};
 use crate::kube::controllers::object::*;
 
 /// The status of a pod.
 pub fn of(object: &Value, pod: &Pod, now: Timestamp) -> Value {
     let phase = phase(object, pod);
-    let mut status = json!({"phase": phase, "conditions": conditions(object, pod, phase, now)});
+    let mut status = json!({"phase": phase, "conditions": conditions::of(object, pod, phase, now)});
+    if let Some((reason, message)) = pod.failed {
+        status["reason"] = reason.into();
+        status["message"] = message.into();
+    }
     status["hostIP"] = pod.host_ip.as_str().into();
     status["hostIPs"] = json!([{"ip": pod.host_ip}]);
-    // A pod has its address once its sandbox is there, which a network of the host's own has from the beginning.
-    status["podIP"] = pod.ip.as_str().into();
-    status["podIPs"] = json!([{"ip": pod.ip}]);
+    // A pod has its address once its sandbox is there.
+    if pod.sandbox {
+        status["podIP"] = pod.ip.as_str().into();
+        status["podIPs"] = json!([{"ip": pod.ip}]);
+    }
     status["startTime"] = stamp(pod.started);
-    let initialized = is_initialized(pod);
-    for (field, init) in [("initContainerStatuses", true), ("containerStatuses", false)] {
-        let of_kind = pod.containers.iter().filter(|container| container.init == init);
-        let statuses: Vec<_> = of_kind.map(|container| container_status(object, container, initialized)).collect();
+    for list in ["initContainers", "containers", "ephemeralContainers"] {
+        let listed = pod.containers.iter().filter(|container| container.sort.list() == list);
+        let statuses: Vec<_> = listed.map(|container| container_status(object, pod, container)).collect();
         if !statuses.is_empty() {
-            status[field] = statuses.into();
+            status[format!("{}Statuses", list.trim_end_matches('s'))] = statuses.into();
         }
     }
     status["qosClass"] = qos_class(object).into();
+    // What others write there is kept.
+    for field in ["nominatedNodeName", "resourceClaimStatuses"] {
+        if !object["status"][field].is_null() {
+            status[field] = object["status"][field].clone();
+        }
+    }
     status
 }
 
-fn is_initialized(pod: &Pod) -> bool {
-    let mut init = pod.containers.iter().filter(|container| container.init);
-    init.all(|container| matches!(&container.phase, Phase::Ended(ended) if ended.code == 0))
+/// How many containers are in which state.
+#[derive(Default)]
+struct Count {
+    running: usize,
+    waiting: usize,
+    stopped: usize,
+    succeeded: usize,
+    pending_init: usize,
+    failed_init: usize,
+}
+
+impl Count {
+    fn init(&mut self, container: &Container) {
+        match (&container.phase, &container.last) {
+            (Phase::Ended(ended), _) => self.failed_init += usize::from(ended.code != 0),
+            (Phase::Waiting { .. }, Some(last)) => self.failed_init += usize::from(last.code != 0),
+            _ => self.pending_init += 1,
+        }
+    }
+
+    fn sidecar(&mut self, pod: &Pod, container: &Container) {
+        match (&container.phase, &container.last) {
+            (Phase::Running { .. }, _) => {
+                self.pending_init += usize::from(!pod.initialized && !container.started());
+                self.running += 1;
+            }
+            (Phase::Waiting { .. }, None) => {
+                self.pending_init += usize::from(!pod.initialized);
+                self.waiting += 1;
+            }
+            _ => {}
+        }
+    }
+
+    fn main(&mut self, container: &Container) {
+        match (&container.phase, &container.last) {
+            (Phase::Running { .. }, _) => self.running += 1,
+            (Phase::Ended(ended), _) => {
+                self.stopped += 1;
+                self.succeeded += usize::from(ended.code == 0);
+            }
+            (Phase::Waiting { .. }, Some(_)) => self.stopped += 1,
+            (Phase::Waiting { .. }, None) => self.waiting += 1,
+        }
+    }
 }
 
 fn phase(object: &Value, pod: &Pod) -> &'static str {
-    let policy = text(object, "/spec/restartPolicy");
-    let failed_init = |container: &Container| {
-        container.init && policy == "Never" && matches!(&container.phase, Phase::Ended(ended) if ended.code != 0)
-    };
-    if pod.containers.iter().any(failed_init) {
+    if pod.failed.is_some() {
         return "Failed";
     }
-    if !is_initialized(pod) {
-        return "Pending";
+    let policy = text(object, "/spec/restartPolicy");
+    let mut count = Count::default();
+    for container in &pod.containers {
+        match container.sort {
+            Sort::Init => count.init(container),
+            Sort::Sidecar => count.sidecar(pod, container),
+            Sort::Main => count.main(container),
+            Sort::Ephemeral => {}
+        }
     }
-    let main: Vec<_> = pod.containers.iter().filter(|container| !container.init).collect();
-    let waits = |container: &&&Container| matches!(container.phase, Phase::Waiting { .. }) && container.last.is_none();
-    if main.iter().any(|container| waits(&container)) {
-        return "Pending";
-    }
-    if main.iter().any(|container| matches!(container.phase, Phase::Running { .. })) {
-        return "Running";
-    }
-    let codes: Vec<_> = main.iter().filter_map(|container| exit_code(container)).collect();
-    let over = pod.stops_at.is_some() || policy != "Always";
-    match over {
-        true if codes.iter().all(|code| *code == 0) => "Succeeded",
-        true if policy == "Never" || pod.stops_at.is_some() => "Failed",
+    let terminal = pod.ending || lifecycle::is_over(object, pod);
+    match count {
+        Count { failed_init: 1.., .. } if policy == "Never" => "Failed",
+        Count { pending_init: 1.., .. } | Count { waiting: 1.., .. } => "Pending",
+        Count { running: 1.., .. } => "Running",
+        Count { stopped: 0, .. } => "Pending",
+        Count { stopped, succeeded, .. } if terminal => {
+            if stopped == succeeded {
+                "Succeeded"
+            } else {
+                "Failed"
+            }
+        }
         _ => "Running",
     }
 }
 
-fn exit_code(container: &Container) -> Option<i32> {
-    match &container.phase {
-        Phase::Ended(ended) => Some(ended.code),
-        _ => container.last.as_ref().map(|last| last.code),
-    }
-}
-
-fn conditions(object: &Value, pod: &Pod, phase: &str, now: Timestamp) -> Vec<Value> {
-    let over = matches!(phase, "Succeeded" | "Failed");
-    let initialized = is_initialized(pod);
-    let unready: Vec<_> = pod
-        .containers
-        .iter()
-        .filter(|container| !container.init && !matches!(container.phase, Phase::Running { .. }))
-        .map(|container| container.name.as_str())
-        .collect();
-    let uninitialized: Vec<_> = pod
-        .containers
-        .iter()
-        .filter(|container| container.init && exit_code(container) != Some(0))
-        .map(|container| container.name.as_str())
-        .collect();
-    let ready = match (phase, unready.is_empty()) {
-        ("Succeeded", _) => (false, "PodCompleted", String::new()),
-        ("Failed", _) => (false, "PodFailed", String::new()),
-        (_, true) => (true, "", String::new()),
-        _ => (false, "ContainersNotReady", format!("containers with unready status: [{}]", unready.join(" "))),
-    };
-    let init = match initialized {
-        true => (true, if phase == "Succeeded" { "PodCompleted" } else { "" }, String::new()),
-        false => {
-            let message = format!("containers with incomplete status: [{}]", uninitialized.join(" "));
-            (false, "ContainersNotInitialized", message)
-        }
-    };
-    let sandbox =
-        !over && pod.containers.iter().any(|container| !container.id.is_empty() || !container.resolved_image.is_empty());
-    let since = |kind: &str, status: &str| {
-        let before = condition(object, kind).filter(|before| before["status"] == status);
-        before.map_or_else(|| stamp(now), |before| before["lastTransitionTime"].clone())
-    };
-    let one = |kind: &str, (holds, reason, message): (bool, &str, String)| {
-        let status = if holds { "True" } else { "False" };
-        let time = since(kind, status);
-        let mut condition = json!({"type": kind, "status": status, "lastProbeTime": null, "lastTransitionTime": time});
-        for (field, value) in [("reason", reason), ("message", &message)] {
-            if !value.is_empty() {
-                condition[field] = value.into();
-            }
-        }
-        condition
-    };
-    vec![
-        one("PodReadyToStartContainers", (sandbox, "", String::new())),
-        one("Initialized", init),
-        one("Ready", ready.clone()),
-        one("ContainersReady", ready),
-        one("PodScheduled", (true, "", String::new())),
-    ]
-}
-
-fn container_status(object: &Value, container: &Container, initialized: bool) -> Value {
-    let running = matches!(container.phase, Phase::Running { .. });
-    let ready = running || (container.init && matches!(&container.phase, Phase::Ended(ended) if ended.code == 0));
+fn container_status(object: &Value, pod: &Pod, container: &Container) -> Value {
     let shown_image = match container.id.is_empty() || container.resolved_image.is_empty() {
         true => &container.image,
         false => &container.resolved_image,
     };
     let mut status = json!({
         "name": container.name,
-        "state": state(container, initialized),
+        "state": state(pod, container),
         "lastState": container.last.as_ref().map_or_else(|| json!({}), |last| json!({"terminated": terminated(last)})),
-        "ready": if container.init { ready && !running } else { ready },
+        "ready": container.ready() && container.sort != Sort::Ephemeral,
         "restartCount": container.restarts,
         "image": shown_image,
         "imageID": container.image_id,
@@ -143,7 +136,10 @@ fn container_status(object: &Value, container: &Container, initialized: bool) ->
     if !container.id.is_empty() {
         status["containerID"] = container.id.as_str().into();
     }
-    status["started"] = running.into();
+    if container.sort != Sort::Ephemeral {
+        status["started"] =
+            (container.started() && container.sort != Sort::Init || container.sort == Sort::Init && container.runs()).into();
+    }
     let mounts: Vec<_> =
         spec_of(object, container).map(|spec| items(spec, "/volumeMounts")).unwrap_or(&[]).iter().map(mount).collect();
     if !mounts.is_empty() {
@@ -161,28 +157,31 @@ fn mount(spec: &Value) -> Value {
     mount
 }
 
-fn state(container: &Container, initialized: bool) -> Value {
+fn state(pod: &Pod, container: &Container) -> Value {
     match &container.phase {
-        Phase::Waiting { reason, .. } if reason.is_empty() => {
-            let reason = if initialized || container.init { "ContainerCreating" } else { "PodInitializing" };
-            let reason = if container.init { "PodInitializing" } else { reason };
-            json!({"waiting": {"reason": reason}})
+        Phase::Waiting { reason, message } => {
+            let has_init = pod.containers.iter().any(|container| container.sort.is_init());
+            let first = if has_init && container.sort != Sort::Ephemeral { "PodInitializing" } else { "ContainerCreating" };
+            let reason = if reason.is_empty() { first } else { reason };
+            match message.is_empty() {
+                true => json!({"waiting": {"reason": reason}}),
+                false => json!({"waiting": {"reason": reason, "message": message}}),
+            }
         }
-        Phase::Waiting { reason, message } if message.is_empty() => json!({"waiting": {"reason": reason}}),
-        Phase::Waiting { reason, message } => json!({"waiting": {"reason": reason, "message": message}}),
-        Phase::Running { since, .. } => json!({"running": {"startedAt": stamp(*since)}}),
+        Phase::Running { since } => json!({"running": {"startedAt": stamp(*since)}}),
         Phase::Ended(ended) => json!({"terminated": terminated(ended)}),
     }
 }
 
 fn terminated(ended: &Ended) -> Value {
-    json!({
-        "exitCode": ended.code,
-        "reason": if ended.code == 0 { "Completed" } else { "Error" },
-        "startedAt": stamp(ended.started),
-        "finishedAt": stamp(ended.finished),
-        "containerID": ended.id,
-    })
+    let mut terminated = json!({"exitCode": ended.code, "reason": ended.reason});
+    if !ended.message.is_empty() {
+        terminated["message"] = ended.message.as_str().into();
+    }
+    terminated["startedAt"] = stamp(ended.started);
+    terminated["finishedAt"] = stamp(ended.finished);
+    terminated["containerID"] = ended.id.as_str().into();
+    terminated
 }
 
 /// `Guaranteed` if every container's limits are its requests for both resources, `BestEffort` if there are none at all.

@@ -47,9 +47,10 @@ impl Session {
     /// Tells what the container writes, until it ends.
     async fn follow(mut self, whole: bool) {
         let mut changes = self.cluster.subscribe();
-        let mut seen = if whole { 0 } else { inside::written(&self.cluster, &self.pod, &self.id, 0).0.len() };
+        let Some(mut looks) = inside::looks(&self.cluster, &self.pod) else { return };
+        let mut seen = if whole { 0 } else { inside::written(&self.world, &self.cluster, &self.pod, &self.id, 0).0.len() };
         loop {
-            let (lines, ended) = inside::written(&self.cluster, &self.pod, &self.id, seen);
+            let (lines, ended) = inside::written(&self.world, &self.cluster, &self.pod, &self.id, seen);
             seen += lines.len();
             let text: String = lines.iter().map(|line| format!("{}\n", line.text)).collect();
             let channel = if self.wanted.stdout { STDOUT } else { STDERR };
@@ -67,7 +68,11 @@ impl Session {
                 return self.channels.finish(&exited(0)).await;
             }
             tokio::select! {
-                changed = changes.changed() => if changed.is_err() || changes.borrow().closed { return },
+                _ = looks.changed() => {}
+                closed = changes.wait_for(|signal| signal.closed) => {
+                    let _ = closed.is_ok();
+                    return;
+                }
                 said = self.channels.next() => if said.is_none() { return },
             }
         }

@@ -125,7 +125,7 @@ impl Session {
         tokio::pin!(moment);
         let mut changes = self.cluster.subscribe();
         loop {
-            if inside::written(&self.cluster, &self.pod, &self.id, usize::MAX).1 {
+            if inside::written(&self.world, &self.cluster, &self.pod, &self.id, usize::MAX).1 {
                 return Waited::Ended;
             }
             tokio::select! {
@@ -149,7 +149,7 @@ impl Session {
     pub(super) async fn said(&mut self) -> Option<Said> {
         let mut changes = self.cluster.subscribe();
         loop {
-            if inside::written(&self.cluster, &self.pod, &self.id, usize::MAX).1 {
+            if inside::written(&self.world, &self.cluster, &self.pod, &self.id, usize::MAX).1 {
                 return None;
             }
             tokio::select! {

@@ -67,11 +67,13 @@ pub async fn serve(
     subresource: String,
     request: Request,
 ) -> Response {
+    if subresource == "log" {
+        return log::serve(world, cluster, (&namespace, &pod), request.uri().query().unwrap_or_default());
+    }
     let Some(object) = cluster.get(&kinds::PODS, &namespace, &pod) else {
         return Error::not_found(&kinds::PODS, &pod).into_response();
     };
     match subresource.as_str() {
-        "log" => log::serve(world, cluster, object, request.uri().query().unwrap_or_default()),
         "exec" | "attach" => {
             run(world, cluster, object, request, subresource == "exec").unwrap_or_else(IntoResponse::into_response)
         }

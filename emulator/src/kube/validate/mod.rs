@@ -7,6 +7,7 @@ mod names;
 mod network;
 mod pods;
 mod policy;
+mod scripts;
 mod server;
 mod workloads;
 
@@ -24,6 +25,7 @@ pub fn new_object(kind: &Kind, object: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     metadata(kind, object, &mut causes);
     content(kind, object, &mut causes);
+    scripts::check(object, &mut causes);
     causes
 }
 

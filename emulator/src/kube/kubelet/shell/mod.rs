@@ -45,6 +45,8 @@ pub struct Process<'a> {
     pub started: Timestamp,
     /// How long after its beginning one looks at it.
     pub until: SignedDuration,
+    /// How many steps it has; one that never ends and never waits stops there, silently.
+    pub steps: u32,
 }
 
 /// Something that a process wrote.

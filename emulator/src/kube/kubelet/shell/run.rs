@@ -8,8 +8,6 @@ use jiff::SignedDuration;
 use super::parse::{Node, Redirect, Word, parse};
 use super::{Output, Process, Trace, View, Written};
 
-/// How many steps a process has; one that never ends and never waits stops here, silently.
-const STEPS: u32 = 20_000;
 /// How many bytes it may write.
 const MOST_BYTES: usize = 1 << 20;
 /// How deep shells may call shells.
@@ -74,7 +72,7 @@ pub fn run(process: &Process, view: &View) -> Trace {
         arguments: Vec::new(),
         trace: Trace::default(),
         buffers: Vec::new(),
-        steps: STEPS,
+        steps: process.steps,
         bytes: 0,
         depth: 0,
         stops_on_failure: false,

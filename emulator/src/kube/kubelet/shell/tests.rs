@@ -11,7 +11,7 @@ fn view() -> View {
 fn follow(script: &str, seconds: i64) -> Trace {
     let words = ["/bin/sh", "-c", script].map(str::to_owned);
     let until = SignedDuration::from_secs(seconds);
-    run(&Process { words: &words, stdin: b"", started: Timestamp::UNIX_EPOCH, until }, &view())
+    run(&Process { words: &words, stdin: b"", started: Timestamp::UNIX_EPOCH, until, steps: 20_000 }, &view())
 }
 
 /// What a script writes to both streams, and its exit code.
