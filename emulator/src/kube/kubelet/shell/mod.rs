@@ -9,8 +9,10 @@ mod commands;
 mod expand;
 mod files;
 mod parse;
+mod plumbing;
 mod run;
 mod test;
+mod words;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
