@@ -134,18 +134,24 @@ static ADDED: OnceLock<Vec<String>> = OnceLock::new();
 /// Adds providers, or types to those there are, before the first request. The error says what is no provider, and why.
 pub fn add(files: Vec<(String, String)>) -> Result<(), String> {
     for (name, text) in &files {
-        let provider: Provider = serde_json::from_str(text).map_err(|fault| format!("{name} is no provider: {fault}"))?;
-        if provider.api_versions.is_empty() && provider.types.iter().any(|kind| kind.api_versions.is_empty()) {
-            return Err(format!("{name}: a type without apiVersions needs some of its provider"));
-        }
-        for kind in &provider.types {
-            if let Some(flaw) = kind.data.as_ref().and_then(|shape| flaw(shape, kind, &provider.types)) {
-                return Err(format!("{name}: {}: {flaw}", kind.name));
-            }
-        }
+        read(name, text)?;
     }
     let texts = files.into_iter().map(|(_, text)| text).collect();
     ADDED.set(texts).map_err(|_| "providers can be added once, at the start".to_owned())
+}
+
+/// Reads a provider's file. The error says what is no provider, and why.
+pub fn read(name: &str, text: &str) -> Result<Provider, String> {
+    let provider: Provider = serde_json::from_str(text).map_err(|fault| format!("{name} is no provider: {fault}"))?;
+    if provider.api_versions.is_empty() && provider.types.iter().any(|kind| kind.api_versions.is_empty()) {
+        return Err(format!("{name}: a type without apiVersions needs some of its provider"));
+    }
+    for kind in &provider.types {
+        if let Some(flaw) = kind.data.as_ref().and_then(|shape| flaw(shape, kind, &provider.types)) {
+            return Err(format!("{name}: {}: {flaw}", kind.name));
+        }
+    }
+    Ok(provider)
 }
 
 /// A type that is described again replaces the one there was; it keeps the api-versions of its own file.
@@ -215,7 +221,7 @@ pub fn provider(namespace: &str) -> Option<&'static Provider> {
 
 impl Provider {
     /// The versions of one of its types, the newest first.
-    pub fn versions(&'static self, kind: &'static Type) -> &'static [String] {
+    pub fn versions<'a>(&'a self, kind: &'a Type) -> &'a [String] {
         if kind.api_versions.is_empty() { &self.api_versions } else { &kind.api_versions }
     }
 

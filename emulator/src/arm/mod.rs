@@ -18,6 +18,7 @@ mod providers;
 pub mod request;
 mod steps;
 pub mod store;
+pub mod texts;
 mod validate;
 
 use std::sync::Arc;

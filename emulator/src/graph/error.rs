@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::world::World;
 
-/// An error answer.
+/// An error answer of Graph.
 #[derive(Clone, Debug)]
-pub(super) struct Error {
+pub struct Error {
     status: StatusCode,
     code: &'static str,
     message: String,

@@ -4,15 +4,15 @@ use percent_encoding::percent_decode_str;
 
 /// A path, taken apart; the version is not part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Path {
+pub struct Path {
     /// `v1.0` or `beta`.
-    pub(super) version: &'static str,
+    pub version: &'static str,
     /// The segments as written; a key in parentheses is a segment of its own.
-    pub(super) segments: Vec<String>,
+    pub segments: Vec<String>,
 }
 
 /// Takes a raw path apart; nothing if it has no version of Graph.
-pub(super) fn parse(raw: &str) -> Option<Path> {
+pub fn parse(raw: &str) -> Option<Path> {
     let mut parts =
         raw.split('/').filter(|part| !part.is_empty()).map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned());
     let version = match parts.next()?.to_ascii_lowercase().as_str() {

@@ -19,7 +19,7 @@ const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'&').add
 
 /// The query options of a request.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Options {
+pub struct Options {
     filter: Option<Filter>,
     select: Option<Vec<String>>,
     top: usize,
@@ -32,7 +32,7 @@ pub(super) struct Options {
 
 impl Options {
     /// Reads the options that `resource` (a type's name) is asked with.
-    pub(super) fn read(raw: &str, headers: &HeaderMap, resource: &str) -> Result<Self, Error> {
+    pub fn read(raw: &str, headers: &HeaderMap, resource: &str) -> Result<Self, Error> {
         let eventual = headers.get("consistencylevel").is_some_and(|level| level.as_bytes().eq_ignore_ascii_case(b"eventual"));
         let mut options = Self { top: PAGE, ..Self::default() };
         for (name, value) in form_urlencoded::parse(raw.as_bytes()).into_owned() {
@@ -98,7 +98,7 @@ impl Options {
     }
 
     /// How many of the objects pass.
-    pub(super) fn count_of(&self, objects: &[Value]) -> usize {
+    pub fn count_of(&self, objects: &[Value]) -> usize {
         objects.iter().filter(|object| self.passes(object)).count()
     }
 
@@ -111,7 +111,7 @@ impl Options {
 
     /// A page of a list. `context` names what it is a list of, `url` is where it was asked for. `hidden` members are shown only when
     /// they are selected.
-    pub(super) fn page(&self, context: &str, url: &str, mut objects: Vec<Value>, hidden: &Map<String, Value>) -> Value {
+    pub fn page(&self, context: &str, url: &str, mut objects: Vec<Value>, hidden: &Map<String, Value>) -> Value {
         objects.retain(|object| self.passes(object));
         if let Some((property, descending)) = &self.order {
             objects.sort_by_key(|object| object[property.as_str()].as_str().unwrap_or_default().to_lowercase());
@@ -134,7 +134,7 @@ impl Options {
     }
 
     /// The context of an answer; a selection is part of it.
-    pub(super) fn context(&self, context: &str) -> String {
+    pub fn context(&self, context: &str) -> String {
         match &self.select {
             Some(names) => match context.strip_suffix("/$entity") {
                 Some(set) => format!("{set}({})/$entity", names.join(",")),
@@ -145,7 +145,7 @@ impl Options {
     }
 
     /// The members that were selected; by default all that are not hidden.
-    pub(super) fn shown(&self, mut object: Value, hidden: &Map<String, Value>) -> Value {
+    pub fn shown(&self, mut object: Value, hidden: &Map<String, Value>) -> Value {
         let Value::Object(members) = &mut object else { return object };
         match &self.select {
             Some(names) => {

@@ -179,7 +179,8 @@ fn plain_path(cluster: &Cluster, user: &User, request: &Request, words: &[&str])
     }
     let aggregated = wants_aggregated(request.headers());
     let answer = match words {
-        ["version"] => Some(discovery::version(&cluster.spec().version)),
+        // The one answer that is written for people.
+        ["version"] => return Ok(readable(&discovery::version(&cluster.spec().version))),
         ["healthz" | "livez" | "readyz"] => return Ok("ok".into_response()),
         ["api"] if aggregated => return Ok(aggregated_answer(true)),
         ["apis"] if aggregated => return Ok(aggregated_answer(false)),
@@ -201,6 +202,10 @@ fn aggregated_answer(core: bool) -> Response {
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(AGGREGATED));
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
     response
+}
+
+fn readable(value: &Value) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], format!("{value:#}")).into_response()
 }
 
 /// A JSON answer.

@@ -192,7 +192,7 @@ pub fn answer(world: &World, caller: &Caller, workspace: &Resource, question: &Q
 }
 
 /// `P1D` until now, or `2026-01-01T00:00Z/2026-01-02T00:00Z`, or one end and a duration.
-fn timespan(text: &str, now: Timestamp) -> Result<(Timestamp, Timestamp), Error> {
+pub fn timespan(text: &str, now: Timestamp) -> Result<(Timestamp, Timestamp), Error> {
     let wrong =
         || Error::bad_argument("QueryValidationError", format!("The timespan '{text}' is no ISO 8601 duration or interval."));
     let duration = |text: &str| {

@@ -2,12 +2,12 @@
 
 mod authorization;
 mod container_registry;
-mod container_service;
+pub(super) mod container_service;
 pub(super) mod data;
 mod insights;
 mod managed_identity;
 mod management;
-mod network;
+pub(super) mod network;
 mod operational_insights;
 mod resources;
 

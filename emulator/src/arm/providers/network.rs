@@ -4,7 +4,7 @@
 //! routed or filtered.
 
 mod private_endpoint;
-mod range;
+pub(in crate::arm) mod range;
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};

@@ -81,12 +81,14 @@ fn same_template(wanted: &Value, of_set: &Value) -> bool {
 pub fn sync(context: &mut Context, key: &Key) {
     let Some(family) = Family::read(context, key) else { return };
     if is_terminating(&family.deployment) {
-        deployment_status::sync(context, key, family.new.as_deref(), &family.old);
+        deployment_status::sync(context, key, family.new.as_deref(), &family.old, false);
         return;
     }
     let paused = family.deployment["spec"]["paused"] == true;
     let recreate = text(&family.deployment, "/spec/strategy/type") == "Recreate";
-    if paused || is_scaled(&family) {
+    // While replicas are only counted anew, the roll-out neither progresses nor ends.
+    let rolling = !(paused || is_scaled(&family));
+    if !rolling {
         if let (Some(new), false) = (&family.new, paused) {
             keep_annotations(context, &family, new);
         }
@@ -98,7 +100,7 @@ pub fn sync(context: &mut Context, key: &Key) {
     }
     let Some(family) = Family::read(context, key) else { return };
     deployment_status::pausing(context, key, paused);
-    deployment_status::sync(context, key, family.new.as_deref(), &family.old);
+    deployment_status::sync(context, key, family.new.as_deref(), &family.old, rolling);
     prune(context, &family);
 }
 

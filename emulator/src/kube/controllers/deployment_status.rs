@@ -17,11 +17,11 @@ use crate::kube::store::Key;
 const NEW_REPLICA_SET_AVAILABLE: &str = "NewReplicaSetAvailable";
 const PROGRESS_DEADLINE_EXCEEDED: &str = "ProgressDeadlineExceeded";
 
-/// Brings the status up to date.
-pub fn sync(context: &mut Context, key: &Key, new: Option<&Value>, old: &[Arc<Value>]) {
+/// Brings the status up to date; `Progressing` only while the roll-out goes on: one that is paused, scaled or deleted keeps it.
+pub fn sync(context: &mut Context, key: &Key, new: Option<&Value>, old: &[Arc<Value>], rolling: bool) {
     let Some(deployment) = context.get(key) else { return };
     let now = context.now();
-    let status = status_of(&deployment, new, old, now);
+    let status = status_of(&deployment, new, old, rolling, now);
     if let Some(at) = stuck_at(&deployment, &status, now) {
         context.reconsider_at(at, key);
     }
@@ -71,7 +71,7 @@ pub fn is_complete(deployment: &Value, status: &Value) -> bool {
         && count("observedGeneration") >= number(deployment, "/metadata/generation").unwrap_or(0)
 }
 
-fn status_of(deployment: &Value, new: Option<&Value>, old: &[Arc<Value>], now: Timestamp) -> Value {
+fn status_of(deployment: &Value, new: Option<&Value>, old: &[Arc<Value>], rolling: bool, now: Timestamp) -> Value {
     let mut status = counts(deployment, new, old);
     let mut conditions = items(deployment, "/status/conditions").to_vec();
     let bounds = Bounds::of(deployment);
@@ -84,7 +84,7 @@ fn status_of(deployment: &Value, new: Option<&Value>, old: &[Arc<Value>], now: T
         set_condition(&mut conditions, "Available", "False", "MinimumReplicasUnavailable", message, now);
     }
     let counted = Value::Object(status.clone());
-    if progress_deadline(deployment).is_some() {
+    if rolling && progress_deadline(deployment).is_some() {
         progress(deployment, &counted, new, &mut conditions, now);
     }
     if let Some(collisions) = number(deployment, "/status/collisionCount") {
@@ -199,29 +199,29 @@ mod tests {
         let created = json!([{"type": "Progressing", "status": "True", "reason": "NewReplicaSetCreated", "message": "",
             "lastUpdateTime": stamp(at(0)), "lastTransitionTime": stamp(at(0))}]);
         let before = deployment(json!({"conditions": created}));
-        let status = status_of(&before, Some(&set(2, 0)), &[], at(1));
+        let status = status_of(&before, Some(&set(2, 0)), &[], true, at(1));
         assert_eq!(status["unavailableReplicas"], 2);
         assert_eq!(status["conditions"][0]["reason"], "MinimumReplicasUnavailable");
         assert_eq!(status["conditions"][1]["message"], "ReplicaSet \"web-1\" is progressing.");
         assert_eq!(status["conditions"][1]["lastTransitionTime"], stamp(at(0)));
 
-        let done = status_of(&deployment(status), Some(&set(2, 2)), &[], at(2));
+        let done = status_of(&deployment(status), Some(&set(2, 2)), &[], true, at(2));
         assert!(is_complete(&deployment(Value::Null), &done));
         assert!(done.get("unavailableReplicas").is_none());
         assert_eq!(done["conditions"][0]["reason"], "MinimumReplicasAvailable");
         assert_eq!(done["conditions"][1]["reason"], "NewReplicaSetAvailable");
-        assert_eq!(status_of(&deployment(done.clone()), Some(&set(2, 2)), &[], at(900)), done);
+        assert_eq!(status_of(&deployment(done.clone()), Some(&set(2, 2)), &[], true, at(900)), done);
     }
 
     #[test]
     fn a_stuck_roll_out_fails_after_its_deadline() {
         let created = json!([{"type": "Progressing", "status": "True", "reason": "NewReplicaSetCreated", "message": "",
             "lastUpdateTime": stamp(at(0)), "lastTransitionTime": stamp(at(0))}]);
-        let waiting = status_of(&deployment(json!({"conditions": created})), Some(&set(2, 0)), &[], at(0));
+        let waiting = status_of(&deployment(json!({"conditions": created})), Some(&set(2, 0)), &[], true, at(0));
         let stuck = deployment(waiting.clone());
         assert_eq!(stuck_at(&stuck, &waiting, at(1)), Some(at(600)));
-        assert_eq!(status_of(&stuck, Some(&set(2, 0)), &[], at(599)), waiting);
-        let failed = status_of(&stuck, Some(&set(2, 0)), &[], at(600));
+        assert_eq!(status_of(&stuck, Some(&set(2, 0)), &[], true, at(599)), waiting);
+        let failed = status_of(&stuck, Some(&set(2, 0)), &[], true, at(600));
         let progressing = failed["conditions"].as_array().and_then(|all| all.last()).cloned().expect("conditions");
         assert_eq!(progressing["reason"], "ProgressDeadlineExceeded");
         assert_eq!(progressing["message"], "ReplicaSet \"web-1\" has timed out progressing.");

@@ -234,6 +234,30 @@ fn a_roll_out_replaces_pods_and_an_undo_takes_the_old_replica_set_again() {
 }
 
 #[test]
+fn a_pause_is_noted_once_and_keeps_what_is_there() {
+    let scene = Scene::new();
+    scene.attach();
+    scene.deploy("myacr.azurecr.io/nginx:v1");
+    let condition = || {
+        let deployment = scene.deployment();
+        let all = deployment["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let progressing = all.into_iter().find(|condition| condition["type"] == "Progressing").unwrap_or_default();
+        (progressing["status"].clone(), progressing["reason"].clone())
+    };
+    let version = || scene.deployment()["metadata"]["resourceVersion"].as_str().and_then(|version| version.parse::<u64>().ok());
+    let before = version();
+    scene.change(|deployment| deployment["spec"]["paused"] = true.into());
+    assert_eq!(condition(), ("Unknown".into(), "DeploymentPaused".into()));
+    assert!(version() < before.map(|before| before + 5), "a pause is a few writes, not a contest of two writers");
+    scene.change(|deployment| deployment["spec"]["template"]["metadata"]["labels"]["more"] = "1".into());
+    assert_eq!(scene.pods().iter().filter(|pod| pod["metadata"]["labels"]["more"] == "1").count(), 0);
+    scene.change(|deployment| deployment["spec"]["paused"] = false.into());
+    scene.pass(60);
+    assert_eq!(condition(), ("True".into(), "NewReplicaSetAvailable".into()));
+    assert_eq!(scene.pods().iter().filter(|pod| pod["metadata"]["labels"]["more"] == "1").count(), 2);
+}
+
+#[test]
 fn a_pod_that_is_deleted_ends_its_containers_first() {
     let scene = Scene::new();
     scene.attach();

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A range of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Range {
+pub struct Range {
     /// The first address, as a number.
     first: u128,
     /// How many bits are the network's.
@@ -15,7 +15,7 @@ pub(super) struct Range {
 
 impl Range {
     /// Reads a range; bits behind the prefix count as zero.
-    pub(super) fn read(text: &str) -> Option<Self> {
+    pub fn read(text: &str) -> Option<Self> {
         let (address, prefix) = text.split_once('/')?;
         let (number, bits) = number(address.parse().ok()?);
         let prefix: u8 = prefix.parse().ok().filter(|prefix| *prefix <= bits)?;
@@ -28,33 +28,33 @@ impl Range {
     }
 
     /// Whether it is of IPv6.
-    pub(super) fn is_v6(&self) -> bool {
+    pub fn is_v6(&self) -> bool {
         self.bits == 128
     }
 
     /// How many bits are the network's.
-    pub(super) fn prefix(&self) -> u8 {
+    pub fn prefix(&self) -> u8 {
         self.prefix
     }
 
     /// Whether two ranges have an address in common.
-    pub(super) fn overlaps(&self, other: &Self) -> bool {
+    pub fn overlaps(&self, other: &Self) -> bool {
         self.bits == other.bits && self.first <= other.last() && other.first <= self.last()
     }
 
     /// Where an address lies in it: nothing if outside.
-    pub(super) fn position(&self, address: IpAddr) -> Option<u128> {
+    pub fn position(&self, address: IpAddr) -> Option<u128> {
         let (number, bits) = number(address);
         (bits == self.bits && (self.first..=self.last()).contains(&number)).then(|| number - self.first)
     }
 
     /// Whether a position is that of the last address.
-    pub(super) fn is_last(&self, position: u128) -> bool {
+    pub fn is_last(&self, position: u128) -> bool {
         self.first + position == self.last()
     }
 
     /// The address at a position, or the last one if there are fewer.
-    pub(super) fn address(&self, position: u128) -> IpAddr {
+    pub fn address(&self, position: u128) -> IpAddr {
         let number = self.first.saturating_add(position).min(self.last());
         match u32::try_from(number) {
             Ok(number) if self.bits == 32 => Ipv4Addr::from(number).into(),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 /// A range of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Range {
+pub struct Range {
     address: IpAddr,
     length: u8,
 }

@@ -14,7 +14,7 @@ const END: [u8; 4] = *b"PK\x05\x06";
 const ENTRY: [u8; 4] = *b"PK\x01\x02";
 
 /// The texts by their names; what is no text is left out. The error says what is wrong.
-pub(super) fn files(context: &str) -> Result<Files, String> {
+pub fn files(context: &str) -> Result<Files, String> {
     // Clients break the text into lines.
     let context: String = context.chars().filter(|letter| !letter.is_whitespace()).collect();
     if context.is_empty() {

@@ -3,8 +3,8 @@
 //! AKS' own pod for it (`aks-command/command-…`) is not shown. Sources: AKS' REST reference, recorded answers, the documentation of
 //! `az aks command invoke`; refusals are inferred.
 
-mod archive;
-mod shell;
+pub(in crate::arm) mod archive;
+pub(in crate::arm) mod shell;
 
 use std::sync::Arc;
 

@@ -69,6 +69,19 @@ fn command(client: &Client, words: &[String], files: &Files) -> Output {
     }
 }
 
+/// The words of a line's commands, command by command. The error says what azlet has no shell for.
+pub fn words(line: &str) -> Result<Vec<Vec<String>>, String> {
+    let mut commands = vec![Vec::new()];
+    for token in tokens(line)? {
+        match token {
+            Token::Word(word) => commands.last_mut().into_iter().for_each(|words: &mut Vec<String>| words.push(word.clone())),
+            Token::Next(_) => commands.push(Vec::new()),
+        }
+    }
+    commands.retain(|words| !words.is_empty());
+    Ok(commands)
+}
+
 fn tokens(line: &str) -> Result<Vec<Token>, String> {
     let mut tokens = Vec::new();
     let mut word: Option<String> = None;
@@ -81,6 +94,8 @@ fn tokens(line: &str) -> Result<Vec<Token>, String> {
                     match letters.next() {
                         Some(end) if end == letter => break,
                         Some('\\') if letter == '"' => word.extend(escaped(letters.next())),
+                        // A shell looks for these in double quotes too.
+                        Some(inner @ ('$' | '`')) if letter == '"' => return Err(unsupported(inner)),
                         Some(inner) => word.push(inner),
                         None => return Err(format!("unexpected EOF while looking for matching `{letter}'")),
                     }
@@ -145,7 +160,7 @@ mod tests {
                 word("i"),
             ]
         );
-        for bad in ["a | b", "a > b", "$x", "'a", "a & b"] {
+        for bad in ["a | b", "a > b", "$x", "\"$x\"", "\"`a`\"", "'a", "a & b"] {
             assert!(tokens(bad).is_err(), "{bad}");
         }
     }
