@@ -59,6 +59,7 @@ mod identity_tokens;
 mod kube_api;
 mod kube_apply;
 mod kube_containers;
+mod kube_custom;
 mod kube_kinds;
 mod kube_semantics;
 mod kube_streams;

@@ -51,7 +51,7 @@ pub(super) fn begin(world: &Arc<World>, cluster: &Cluster, conn: &Conn, request:
         _ => ("", "", path.len()),
     };
     let watch = Query::parse(request.uri().query().unwrap_or("")).flag("watch");
-    let target = Target::parse(group, version, &path[rest..]);
+    let target = Target::parse(&cluster.served(), group, version, &path[rest..]);
     let verb = target.as_ref().and_then(|target| target.verb(request.method(), watch)).map(str::to_owned);
     Some(Pending {
         uri: request.uri().path_and_query().map(ToString::to_string).unwrap_or_default(),

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::error::Error;
 use super::kinds::{self, Kind};
 use super::request::Query;
-use super::{protobuf, types};
+use super::{custom, protobuf, types};
 
 /// Larger bodies are refused.
 pub const LIMIT: usize = 3 * 1024 * 1024;
@@ -117,7 +117,7 @@ pub fn parse_yaml(body: &[u8]) -> Result<Value, String> {
 
 /// Takes a value as an object of a kind: its kind must fit, unknown fields are told or refused.
 pub fn take_object(kind: &Kind, value: Value, validation: FieldValidation, warnings: &mut Vec<String>) -> Result<Value, Error> {
-    take_typed(&kind.group, &kind.version, &kind.kind, value, validation, warnings)
+    take_as(kind.custom.as_ref(), (&kind.group, &kind.version, &kind.kind), value, validation, warnings)
 }
 
 /// As [`take_object`], for what is no kind of the table (`Scale`, `DeleteOptions`).
@@ -125,6 +125,16 @@ pub fn take_typed(
     group: &str,
     version: &str,
     kind: &str,
+    value: Value,
+    validation: FieldValidation,
+    warnings: &mut Vec<String>,
+) -> Result<Value, Error> {
+    take_as(None, (group, version, kind), value, validation, warnings)
+}
+
+fn take_as(
+    custom: Option<&custom::Version>,
+    (group, version, kind): (&str, &str, &str),
     value: Value,
     validation: FieldValidation,
     warnings: &mut Vec<String>,
@@ -152,8 +162,13 @@ pub fn take_typed(
         }));
     }
     let mut findings = types::Findings::default();
-    let type_name = kinds::by_api_version(&expected, kind).map_or(kind, kinds::Kind::type_name);
-    let mut object = types::conform(type_name, value, &mut findings).map_err(cannot)?;
+    let mut object = match custom {
+        Some(version) => custom::take(version, value, &mut findings.warnings).map_err(cannot)?,
+        None => {
+            let type_name = kinds::by_api_version(&expected, kind).map_or(kind, kinds::Kind::type_name);
+            types::conform(type_name, value, &mut findings).map_err(cannot)?
+        }
+    };
     if validation == FieldValidation::Strict && !findings.warnings.is_empty() {
         return Err(cannot(format!("strict decoding error: {}", findings.warnings.join(", "))));
     }

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
+use super::custom;
 use super::kinds::Kind;
 
 /// The fields of an event that have other names in `events.k8s.io`: there, and in the core.
@@ -25,6 +26,9 @@ const CONDITIONS: &str = "autoscaling.alpha.kubernetes.io/conditions";
 
 /// An object as clients of `kind` see it, out of how it is kept.
 pub fn shown<'a>(kind: &Kind, object: &'a Value) -> Cow<'a, Value> {
+    if let Some(version) = &kind.custom {
+        return Cow::Owned(custom::shown(kind, version, object));
+    }
     if !kind.is_converted() || object["apiVersion"] == kind.api_version() {
         return Cow::Borrowed(object);
     }
@@ -40,7 +44,7 @@ pub fn shown<'a>(kind: &Kind, object: &'a Value) -> Cow<'a, Value> {
 }
 
 /// An object as it is kept, out of what a client of `kind` sent.
-pub fn kept(kind: &Kind, mut object: Value) -> Value {
+pub fn kept(kind: &'static Kind, mut object: Value) -> Value {
     if !kind.is_converted() {
         return object;
     }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::custom;
 use super::error::Error;
 use super::kinds::{self, Kind};
-use super::objects::{furnish_namespace, set_or_remove};
+use super::objects::{furnish_namespace, order, set_or_remove};
 use super::store::{Cluster, Key, State, owners};
-use super::types;
 use crate::kernel::clock::rfc3339_seconds;
 use crate::world::World;
 
@@ -205,7 +205,10 @@ fn marked(kind: &Kind, old: &Value, grace: i64, propagation: Propagation, now: T
     if kind.index == kinds::NAMESPACES.index {
         new["status"]["phase"] = "Terminating".into();
     }
-    types::order(kind, &mut new);
+    if kind.index == kinds::CUSTOM_RESOURCE_DEFINITIONS.index {
+        custom::terminating(&mut new, now);
+    }
+    order(kind, &mut new);
     new
 }
 
@@ -222,16 +225,16 @@ fn take(state: &mut State, steps: &mut Vec<Step>, key: &Key) -> Option<Arc<Value
     if key.kind().namespaced {
         steps.push(Step::ReleaseNamespace(key.clone()));
     }
-    let owners: Vec<Key> = owner_keys(&last).collect();
+    let owners: Vec<Key> = owner_keys(state, &last).collect();
     steps.extend(owners.into_iter().rev().map(Step::ReleaseOwner));
     push_dependents(state, steps, &last, Propagation::Background);
     Some(last)
 }
 
-fn owner_keys(object: &Value) -> impl Iterator<Item = Key> + '_ {
+fn owner_keys<'a>(state: &'a State, object: &'a Value) -> impl Iterator<Item = Key> + 'a {
     let namespace = object["metadata"]["namespace"].as_str().unwrap_or("");
     object["metadata"]["ownerReferences"].as_array().into_iter().flatten().filter_map(move |owner| {
-        let kind = kinds::by_api_version(owner["apiVersion"].as_str()?, owner["kind"].as_str()?)?;
+        let kind = state.served.by_api_version(owner["apiVersion"].as_str()?, owner["kind"].as_str()?)?;
         Some(Key::new(kind, namespace, owner["name"].as_str()?))
     })
 }
@@ -249,7 +252,7 @@ fn push_dependents(state: &State, steps: &mut Vec<Step>, owner: &Arc<Value>, pro
 fn delete_dependent(state: &mut State, world: &World, steps: &mut Vec<Step>, key: &Key, owner: &Value, propagation: Propagation) {
     let uid = owner["metadata"]["uid"].as_str().unwrap_or("");
     let Some(dependent) = state.objects.get(key).cloned() else { return };
-    let others = owner_keys(&dependent)
+    let others = owner_keys(state, &dependent)
         .filter_map(|key| state.objects.get(&key))
         .filter_map(|object| object["metadata"]["uid"].as_str())
         .any(|other| other != uid && owners(&dependent).any(|named| named == other));
@@ -321,7 +324,7 @@ fn release_owner(state: &mut State, steps: &mut Vec<Step>, key: &Key) {
 
 /// The keys of what a namespace holds, found kind by kind: the rest of the cluster costs nothing.
 fn contents<'a>(state: &'a State, namespace: &'a str) -> impl Iterator<Item = &'a Key> {
-    let kinds = kinds::all().iter().filter(|kind| kind.namespaced && !kind.is_converted());
+    let kinds = state.served.places().filter(|kind| kind.namespaced && !kind.is_converted());
     kinds.flat_map(move |kind| state.of_kind(kind, Some(namespace))).map(|(key, _)| key)
 }
 

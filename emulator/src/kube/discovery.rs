@@ -3,47 +3,70 @@
 
 use serde_json::{Map, Value, json};
 
-use super::kinds::{self, Kind};
+use super::custom;
+use super::kinds::{Kind, Served};
 
 /// The group that no kinds of the table are in.
 const MEASURED: (&str, &str) = (super::metrics::GROUP, super::metrics::VERSION);
 
-/// The groups that have kinds, the core's empty name first.
-pub fn groups() -> Vec<(&'static str, &'static str)> {
-    let mut groups: Vec<(&str, &str)> = Vec::new();
-    for kind in kinds::all() {
-        if !groups.contains(&(kind.group.as_str(), kind.version.as_str())) {
-            groups.push((&kind.group, &kind.version));
+/// The order of the built-in groups (`kube-aggregator`'s priorities of their API services).
+const PRIORITY: [&str; 21] = [
+    "",
+    "apiregistration.k8s.io",
+    "apps",
+    "events.k8s.io",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+    "batch",
+    "certificates.k8s.io",
+    "networking.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "storage.k8s.io",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "scheduling.k8s.io",
+    "coordination.k8s.io",
+    "node.k8s.io",
+    "discovery.k8s.io",
+    "resource.k8s.io",
+    "flowcontrol.apiserver.k8s.io",
+];
+
+/// The groups with their versions, in the order in which they are told: the core's empty name first, then the built-in groups, then
+/// those of custom resources; a group's versions by their precedence.
+pub fn groups(served: &Served) -> Vec<(&'static str, Vec<&'static str>)> {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for kind in served.iter() {
+        match groups.iter_mut().find(|(group, _)| *group == kind.group) {
+            Some((_, versions)) if versions.contains(&kind.version.as_str()) => {}
+            Some((_, versions)) => versions.push(&kind.version),
+            None => groups.push((&kind.group, vec![&kind.version])),
         }
+    }
+    // The sort keeps the order of those that have no place of their own: they stand last.
+    groups.sort_by_key(|(group, _)| PRIORITY.iter().position(|known| known == group).unwrap_or(PRIORITY.len()));
+    for (_, versions) in &mut groups {
+        versions.sort_by_key(|version| std::cmp::Reverse(custom::precedence(version)));
     }
     groups
 }
 
-/// The groups, each once.
-fn names() -> Vec<&'static str> {
-    let mut names: Vec<&str> = groups().into_iter().map(|(group, _)| group).collect();
-    names.dedup();
-    names
-}
-
-/// The versions of a group, the preferred one first.
-fn versions_of(group: &str) -> impl Iterator<Item = &'static str> {
-    groups().into_iter().chain([MEASURED]).filter(move |(name, _)| *name == group).map(|(_, version)| version)
-}
-
-fn kinds_of(group: &str, version: &str) -> impl Iterator<Item = &'static Kind> {
-    kinds::all().iter().filter(move |kind| kind.group == group && kind.version == version)
+fn kinds_of(served: &Served, group: &str, version: &str) -> Vec<&'static Kind> {
+    served.iter().filter(move |kind| kind.group == group && kind.version == version).collect()
 }
 
 /// The aggregated form, of the core (`/api`) or of all other groups (`/apis`).
-pub fn aggregated(core: bool) -> Value {
-    let items: Vec<Value> = names()
+pub fn aggregated(served: &Served, core: bool) -> Value {
+    let items: Vec<Value> = groups(served)
         .into_iter()
-        .filter(|group| group.is_empty() == core)
-        .map(|group| {
-            let versions: Vec<Value> = versions_of(group)
+        .filter(|(group, _)| group.is_empty() == core)
+        .map(|(group, versions)| {
+            let versions: Vec<Value> = versions
+                .into_iter()
                 .map(|version| {
-                    let resources: Vec<Value> = kinds_of(group, version).map(aggregated_resource).collect();
+                    let resources: Vec<Value> = kinds_of(served, group, version).into_iter().map(aggregated_resource).collect();
                     json!({"version": version, "resources": resources, "freshness": "Current"})
                 })
                 .collect();
@@ -55,17 +78,34 @@ pub fn aggregated(core: bool) -> Value {
     json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items})
 }
 
+/// `/`: the paths that there are.
+pub fn paths(served: &Served) -> Value {
+    let mut paths = vec!["/api".to_owned(), "/api/v1".into(), "/apis".into()];
+    for (group, versions) in groups(served).into_iter().filter(|(group, _)| !group.is_empty()) {
+        paths.push(format!("/apis/{group}"));
+        paths.extend(versions.into_iter().map(|version| format!("/apis/{group}/{version}")));
+    }
+    paths.extend(["/healthz", "/livez", "/openapi/v3", "/readyz", "/version"].map(str::to_owned));
+    json!({ "paths": paths })
+}
+
 fn response_kind(group: &str, version: &str, kind: &str) -> Value {
     json!({"group": group, "version": version, "kind": kind})
+}
+
+/// The kind of a resource's objects: named in full for custom resources only.
+fn own_kind(kind: &Kind) -> Value {
+    let (group, version) = if kind.custom.is_some() { (kind.group.as_str(), kind.version.as_str()) } else { ("", "") };
+    response_kind(group, version, &kind.kind)
 }
 
 fn aggregated_resource(kind: &'static Kind) -> Value {
     let mut resource = Map::new();
     resource.insert("resource".into(), kind.plural.clone().into());
-    resource.insert("responseKind".into(), response_kind("", "", &kind.kind));
+    resource.insert("responseKind".into(), own_kind(kind));
     resource.insert("scope".into(), if kind.namespaced { "Namespaced" } else { "Cluster" }.into());
     resource.insert("singularResource".into(), kind.singular().into());
-    resource.insert("verbs".into(), kind.verbs().collect::<Vec<_>>().into());
+    resource.insert("verbs".into(), kind.told_verbs().into());
     if !kind.short_names.is_empty() {
         resource.insert("shortNames".into(), kind.short_names.clone().into());
     }
@@ -79,7 +119,9 @@ fn aggregated_resource(kind: &'static Kind) -> Value {
             .map(|sub| {
                 let name = sub.kind.as_deref().unwrap_or(&kind.kind);
                 let verbs: Vec<&str> = sub.verbs().collect();
-                json!({"subresource": sub.name, "responseKind": response_kind(&sub.group, &sub.version, name), "verbs": verbs})
+                let own = kind.custom.is_some() && sub.kind.is_none();
+                let response = if own { own_kind(kind) } else { response_kind(&sub.group, &sub.version, name) };
+                json!({"subresource": sub.name, "responseKind": response, "verbs": verbs})
             })
             .collect();
         resource.insert("subresources".into(), subresources.into());
@@ -93,37 +135,45 @@ pub fn versions(host: &str) -> Value {
         "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": format!("{host}:443")}]})
 }
 
-fn group_entry(group: &str) -> Value {
-    let entry = |version: &str| json!({"groupVersion": format!("{group}/{version}"), "version": version});
-    let versions: Vec<Value> = versions_of(group).map(entry).collect();
-    json!({"name": group, "preferredVersion": versions.first(), "versions": versions})
+fn group_entry(group: &str, versions: &[&str]) -> Value {
+    let entries: Vec<Value> =
+        versions.iter().map(|version| json!({"groupVersion": format!("{group}/{version}"), "version": version})).collect();
+    json!({"name": group, "versions": entries, "preferredVersion": entries.first()})
 }
 
 /// `/apis` in the older form.
-pub fn group_list() -> Value {
-    let list: Vec<Value> = names().into_iter().chain([MEASURED.0]).filter(|group| !group.is_empty()).map(group_entry).collect();
+pub fn group_list(served: &Served) -> Value {
+    let list: Vec<Value> = groups(served)
+        .into_iter()
+        .chain([(MEASURED.0, vec![MEASURED.1])])
+        .filter(|(group, _)| !group.is_empty())
+        .map(|(group, versions)| group_entry(group, &versions))
+        .collect();
     json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": list})
 }
 
 /// `/apis/GROUP`.
-pub fn group(name: &str) -> Option<Value> {
-    let group = names().into_iter().chain([MEASURED.0]).find(|group| !group.is_empty() && *group == name)?;
+pub fn group(served: &Served, name: &str) -> Option<Value> {
+    let (group, versions) = groups(served)
+        .into_iter()
+        .chain([(MEASURED.0, vec![MEASURED.1])])
+        .find(|(group, _)| !group.is_empty() && *group == name)?;
     let mut entry = json!({"kind": "APIGroup", "apiVersion": "v1"});
-    if let (Value::Object(entry), Value::Object(fields)) = (&mut entry, group_entry(group)) {
+    if let (Value::Object(entry), Value::Object(fields)) = (&mut entry, group_entry(group, &versions)) {
         entry.extend(fields);
     }
     Some(entry)
 }
 
 /// `/api/v1`, `/apis/GROUP/VERSION`.
-pub fn resource_list(group: &str, version: &str) -> Option<Value> {
+pub fn resource_list(served: &Served, group: &str, version: &str) -> Option<Value> {
     if (group, version) == MEASURED {
         return Some(super::metrics::resources());
     }
     let mut resources = Vec::new();
-    for kind in kinds_of(group, version) {
+    for kind in kinds_of(served, group, version) {
         let mut entry = json!({"name": kind.plural, "singularName": kind.singular(), "namespaced": kind.namespaced, "kind": kind.kind,
-            "verbs": kind.verbs().collect::<Vec<_>>()});
+            "verbs": kind.told_verbs()});
         if !kind.short_names.is_empty() {
             entry["shortNames"] = kind.short_names.clone().into();
         }
@@ -162,25 +212,27 @@ mod tests {
 
     #[test]
     fn both_forms_name_the_same_resources() {
+        let served = Served::default();
         let mut aggregated_names = Vec::new();
-        for group in aggregated(false)["items"].as_array().into_iter().flatten() {
+        for group in aggregated(&served, false)["items"].as_array().into_iter().flatten() {
             for version in group["versions"].as_array().into_iter().flatten() {
                 for resource in version["resources"].as_array().into_iter().flatten() {
                     aggregated_names.push(resource["resource"].as_str().unwrap_or("").to_owned());
                 }
             }
         }
-        let listed: Vec<String> = groups()
+        let listed: Vec<String> = groups(&served)
             .into_iter()
-            .chain([MEASURED])
+            .chain([(MEASURED.0, vec![MEASURED.1])])
             .filter(|(group, _)| !group.is_empty())
-            .filter_map(|(group, version)| resource_list(group, version))
+            .flat_map(|(group, versions)| versions.into_iter().map(move |version| (group, version)))
+            .filter_map(|(group, version)| resource_list(&served, group, version))
             .flat_map(|list| list["resources"].as_array().cloned().unwrap_or_default())
             .filter_map(|resource| resource["name"].as_str().map(str::to_owned))
             .filter(|name| !name.contains('/'))
             .collect();
         assert_eq!(aggregated_names, listed);
-        assert!(group("nope").is_none() && group("").is_none());
+        assert!(group(&served, "nope").is_none() && group(&served, "").is_none());
     }
 
     #[test]

@@ -213,6 +213,11 @@ impl Error {
         Self::new(405, "MethodNotAllowed", message, Some(json!({})))
     }
 
+    /// 405 for what the resource would do at another time.
+    pub fn method_not_allowed_because(why: &str) -> Self {
+        Self::new(405, "MethodNotAllowed", why, Some(json!({})))
+    }
+
     /// 406.
     pub fn not_acceptable() -> Self {
         let message = "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf";

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -16,9 +16,10 @@ use serde_json::Value;
 use super::apply::wire::Wire;
 use super::auth::{self, Attributes, User};
 use super::error::Error;
+use super::kinds::Served;
 use super::request::{Query, Target, wants_aggregated};
 use super::store::Cluster;
-use super::{audit, body, discovery, metrics, openapi, streams, verbs};
+use super::{audit, body, discovery, health, metrics, openapi, streams, verbs};
 use crate::front::conn::Conn;
 use crate::world::World;
 
@@ -85,7 +86,7 @@ pub(super) async fn route(world: Arc<World>, cluster: Arc<Cluster>, request: Req
     if (group, version) == (metrics::GROUP, metrics::VERSION) {
         return measured(&world, &cluster, &user, &request, &path[rest..], &query);
     }
-    let found = Target::parse(group, version, &path[rest..]);
+    let found = Target::parse(&cluster.served(), group, version, &path[rest..]);
     let verb = found.as_ref().map(|target| target.verb(request.method(), query.flag("watch")));
     authorize(&user, group, &path[rest..], found.as_ref(), verb.flatten().unwrap_or("get"))?;
     let target = found.ok_or_else(Error::no_such_resource)?;
@@ -177,31 +178,75 @@ fn plain_path(cluster: &Cluster, user: &User, request: &Request, words: &[&str])
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return Err(Error::method_not_allowed());
     }
+    let served = cluster.served();
     let aggregated = wants_aggregated(request.headers());
     let answer = match words {
         // The one answer that is written for people.
         ["version"] => return Ok(readable(&discovery::version(&cluster.spec().version))),
-        ["healthz" | "livez" | "readyz"] => return Ok("ok".into_response()),
-        ["api"] if aggregated => return Ok(aggregated_answer(true)),
-        ["apis"] if aggregated => return Ok(aggregated_answer(false)),
+        ["healthz" | "livez" | "readyz", rest @ ..] => {
+            let verbose = Query::parse(request.uri().query().unwrap_or("")).flag("verbose");
+            return Ok(health::answer(words[0], rest, verbose).map_or_else(not_found, IntoResponse::into_response));
+        }
+        [] => Some(discovery::paths(&served)),
+        ["api"] if aggregated => return Ok(aggregated_answer(&served, true, request)),
+        ["apis"] if aggregated => return Ok(aggregated_answer(&served, false, request)),
         ["api"] => Some(discovery::versions(&cluster.spec().fqdn)),
-        ["apis"] => Some(discovery::group_list()),
-        ["api", version] => discovery::resource_list("", version),
-        ["apis", group] => discovery::group(group),
-        ["apis", group, version] => discovery::resource_list(group, version),
-        ["openapi", "v3"] => Some(openapi::index()),
-        ["openapi", "v3", rest @ ..] => openapi::document(&rest.join("/")),
+        ["apis"] => Some(discovery::group_list(&served)),
+        ["api", version] => discovery::resource_list(&served, "", version),
+        ["apis", group] => discovery::group(&served, group),
+        ["apis", group, version] => discovery::resource_list(&served, group, version),
+        ["openapi", "v3"] => Some(openapi::index(&served)),
+        ["openapi", "v3", rest @ ..] => return Ok(openapi_document(&served, &rest.join("/"), request)),
         _ => None,
     };
-    Ok(answer
-        .map_or_else(|| (StatusCode::NOT_FOUND, "404 page not found\n").into_response(), |answer| json(StatusCode::OK, &answer)))
+    Ok(answer.map_or_else(not_found, |answer| json(StatusCode::OK, &answer)))
 }
 
-fn aggregated_answer(core: bool) -> Response {
-    let mut response = json(StatusCode::OK, &discovery::aggregated(core));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(AGGREGATED));
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
-    response
+/// A document of OpenAPI. Its hash is its ETag; asked for with its hash it may be kept for ever, and asked for with another one the
+/// client is led to this one (`kube-openapi/pkg/handler3`).
+fn openapi_document(served: &Served, path: &str, request: &Request) -> Response {
+    let Some(document) = openapi::document(served, path) else { return not_found() };
+    let asked = Query::parse(request.uri().query().unwrap_or(""));
+    let etag = format!("\"{}\"", document.hash);
+    let mut headers = HeaderMap::new();
+    match asked.get("hash") {
+        Some(hash) if hash != document.hash => {
+            let place = format!("/openapi/v3/{path}?hash={}", document.hash);
+            return (StatusCode::MOVED_PERMANENTLY, [(header::LOCATION, place)]).into_response();
+        }
+        Some(_) => {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, immutable"));
+        }
+        None => {}
+    }
+    headers.insert(header::VARY, HeaderValue::from_static("Accept"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Ok(etag) = HeaderValue::from_str(&etag) {
+        headers.insert(header::ETAG, etag);
+    }
+    if request.headers().get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    (headers, document.text.to_string()).into_response()
+}
+
+fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, "404 page not found\n").into_response()
+}
+
+fn aggregated_answer(served: &Served, core: bool, request: &Request) -> Response {
+    let text = format!("{}\n", discovery::aggregated(served, core));
+    let etag = format!("\"{}\"", openapi::hash_of(&text));
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(AGGREGATED));
+    headers.insert(header::VARY, HeaderValue::from_static("Accept"));
+    if let Ok(etag) = HeaderValue::from_str(&etag) {
+        headers.insert(header::ETAG, etag);
+    }
+    if request.headers().get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    (headers, text).into_response()
 }
 
 fn readable(value: &Value) -> Response {

@@ -1,16 +1,20 @@
-//! The kinds that the API server serves, out of `fixtures/kubernetes/kinds.json`: names, verbs, subresources and printer
-//! columns. The one source of discovery, routing, tables and the OpenAPI documents.
+//! The kinds that the API server serves: those that every cluster has, out of `fixtures/kubernetes/kinds.json`, and those that a
+//! cluster's CustomResourceDefinitions add (`custom/`). Names, verbs, subresources and printer columns: the one source of
+//! discovery, routing, tables and the OpenAPI documents.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
 use serde_json::Value;
 
-const KINDS: &str = include_str!("../../../fixtures/kubernetes/kinds.json");
+use super::custom::{self, Version};
+
+/// The table as it is written.
+pub const SOURCE: &str = include_str!("../../../fixtures/kubernetes/kinds.json");
 const ALL_VERBS: &str = "create delete deletecollection get list patch update watch";
 
 static TABLE: LazyLock<Vec<Kind>> = LazyLock::new(|| {
-    let rows: Vec<Kind> = serde_json::from_str(KINDS).expect("fixtures/kubernetes/kinds.json holds kinds: a test reads it");
+    let rows: Vec<Kind> = serde_json::from_str(SOURCE).expect("fixtures/kubernetes/kinds.json holds kinds: a test reads it");
     let mut kinds: Vec<Kind> = rows.into_iter().enumerate().map(|(index, kind)| Kind { index, hub: index, ..kind }).collect();
     for index in 0..kinds.len() {
         if let Some(stored) = &kinds[index].stored {
@@ -25,12 +29,15 @@ static TABLE: LazyLock<Vec<Kind>> = LazyLock::new(|| {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kind {
-    /// Its place in the table: what objects are ordered by.
+    /// Its place in the table: what objects are ordered by. The versions of a custom resource share one.
     #[serde(skip)]
     pub index: usize,
     /// The place of the kind as which its objects are kept: its own, or that of another version (`convert.rs`).
     #[serde(skip)]
     pub hub: usize,
+    /// What its CustomResourceDefinition says, if it has one.
+    #[serde(skip)]
+    pub custom: Option<Version>,
     /// The API group, empty for the core.
     pub group: String,
     /// The version.
@@ -40,13 +47,13 @@ pub struct Kind {
     /// `pods`.
     pub plural: String,
     #[serde(default)]
-    singular: Option<String>,
+    pub(super) singular: Option<String>,
     /// The name of its type in the table of types, if that is not the kind's.
     #[serde(default, rename = "type")]
-    type_name: Option<String>,
+    pub(super) type_name: Option<String>,
     /// The group and version as which its objects are kept, if not its own.
     #[serde(default)]
-    stored: Option<String>,
+    pub(super) stored: Option<String>,
     /// Short names, `po`.
     #[serde(default, rename = "short")]
     pub short_names: Vec<String>,
@@ -59,7 +66,7 @@ pub struct Kind {
     #[serde(default)]
     pub generation: bool,
     #[serde(default)]
-    verbs: Option<String>,
+    pub(super) verbs: Option<String>,
     /// What lies below an object.
     #[serde(default)]
     pub subresources: Vec<Subresource>,
@@ -73,7 +80,7 @@ pub struct Kind {
 pub struct Subresource {
     /// `scale`.
     pub name: String,
-    verbs: String,
+    pub(super) verbs: String,
     /// The group of its kind, if it has its own.
     #[serde(default)]
     pub group: String,
@@ -102,8 +109,8 @@ impl Kind {
     }
 
     /// The kind as which its objects are kept.
-    pub fn kept_as(&self) -> &'static Kind {
-        &all()[self.hub]
+    pub fn kept_as(&'static self) -> &'static Kind {
+        if self.custom.is_some() { self } else { at(self.hub) }
     }
 
     /// Whether its objects are kept as objects of another kind.
@@ -116,9 +123,22 @@ impl Kind {
         self.verbs.as_deref().unwrap_or(ALL_VERBS).split(' ')
     }
 
+    /// The verbs that discovery tells: fewer than there are while its definition is being deleted.
+    pub fn told_verbs(&self) -> Vec<&str> {
+        match &self.custom {
+            Some(version) if version.ending => custom::LAST_VERBS.split(' ').collect(),
+            _ => self.verbs().collect(),
+        }
+    }
+
     /// Whether it has this verb.
     pub fn has_verb(&self, verb: &str) -> bool {
         self.verbs().any(|known| known == verb)
+    }
+
+    /// The kind of its lists.
+    pub fn list_kind(&self) -> String {
+        self.custom.as_ref().map_or_else(|| format!("{}List", self.kind), |version| version.list_kind.clone())
     }
 
     /// A subresource by name.
@@ -144,7 +164,47 @@ impl Subresource {
     }
 }
 
-/// All kinds, by group and then by plural.
+/// The kinds of one cluster.
+#[derive(Clone, Debug, Default)]
+pub struct Served {
+    custom: Arc<Vec<&'static Kind>>,
+    resources: Arc<Vec<&'static Kind>>,
+}
+
+impl Served {
+    /// The kinds that every cluster has, and these: versions of custom resources, and the resources that objects lie under.
+    pub fn with(custom: Vec<&'static Kind>, resources: Vec<&'static Kind>) -> Self {
+        Self { custom: Arc::new(custom), resources: Arc::new(resources) }
+    }
+
+    /// Every place that objects may lie under, once.
+    pub fn places(&self) -> impl Iterator<Item = &'static Kind> + '_ {
+        all().iter().chain(self.resources.iter().copied())
+    }
+
+    /// All of them: the built-in ones by group and plural, then the custom ones.
+    pub fn iter(&self) -> impl Iterator<Item = &'static Kind> + '_ {
+        all().iter().chain(self.custom.iter().copied())
+    }
+
+    /// A kind by the parts of its path.
+    pub fn by_path(&self, group: &str, version: &str, plural: &str) -> Option<&'static Kind> {
+        self.iter().find(|kind| kind.group == group && kind.version == version && kind.plural == plural)
+    }
+
+    /// A kind by an object's `apiVersion` and `kind`.
+    pub fn by_api_version(&self, api_version: &str, kind: &str) -> Option<&'static Kind> {
+        let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+        self.iter().find(|known| known.kind == kind && known.group == group && known.version == version)
+    }
+}
+
+/// The kind of the objects at a place of the table.
+pub fn at(index: usize) -> &'static Kind {
+    all().get(index).unwrap_or_else(|| custom::resource_at(index - all().len()))
+}
+
+/// The built-in kinds, by group and then by plural.
 pub fn all() -> &'static [Kind] {
     &TABLE
 }
@@ -182,6 +242,7 @@ named_kinds! {
     CONFIG_MAPS = "" "ConfigMap";
     ENDPOINTS = "" "Endpoints";
     EVENTS = "" "Event";
+    CUSTOM_RESOURCE_DEFINITIONS = "apiextensions.k8s.io" "CustomResourceDefinition";
     NAMESPACES = "" "Namespace";
     NODES = "" "Node";
     PODS = "" "Pod";
@@ -208,7 +269,6 @@ named_kinds! {
     CLUSTER_ROLE_BINDINGS = "rbac.authorization.k8s.io" "ClusterRoleBinding";
     ROLES = "rbac.authorization.k8s.io" "Role";
     ROLE_BINDINGS = "rbac.authorization.k8s.io" "RoleBinding";
-    CUSTOM_RESOURCE_DEFINITIONS = "apiextensions.k8s.io" "CustomResourceDefinition";
     LEASES = "coordination.k8s.io" "Lease";
 }
 

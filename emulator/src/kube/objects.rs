@@ -12,7 +12,7 @@ use super::deletion::{may_go, remove};
 use super::error::{Cause, Error};
 use super::kinds::{self, Kind};
 use super::store::{Cluster, Key, State};
-use super::{admission, defaults, ephemeral, types, validate};
+use super::{admission, custom, defaults, ephemeral, types, validate};
 use crate::kernel::clock::rfc3339_seconds;
 use crate::kernel::ids::KUBERNETES_SUFFIX;
 use crate::world::World;
@@ -101,7 +101,7 @@ impl Cluster {
             let mut applied = config.apply(kind, &old, now)?;
             let mut new = updated(kind, &old, typed(applied.object.take())?, part)?;
             applied.finish(&mut new);
-            Ok((store(state, world, key, &old, new, dry_run)?, false))
+            Ok((store(state, world, kind, key, &old, new, dry_run)?, false))
         })
     }
 
@@ -137,7 +137,7 @@ impl Cluster {
                 return Some(old);
             }
             apply::controlled(kind, &old, &mut new, manager, world.clock.now());
-            store(state, world, key, &old, new, false).ok()
+            store(state, world, kind, key, &old, new, false).ok()
         })
     }
 
@@ -156,7 +156,7 @@ impl Cluster {
             let Some(old) = state.objects.get(&key).cloned() else { return Err(Error::not_found(kind, name)) };
             let mut new = updated(kind, &old, change(&old)?, part)?;
             apply::updated(kind, &old, &mut new, write.writer, world.clock.now());
-            store(state, world, key, &old, new, write.dry_run)
+            store(state, world, kind, key, &old, new, write.dry_run)
         })
     }
 }
@@ -187,8 +187,7 @@ fn create(
     if kind.namespaced {
         check_namespace(state, kind, &namespace, &name)?;
     }
-    defaults::begin(kind, &mut object);
-    defaults::apply(kind, &mut object);
+    begin(kind, &mut object)?;
     match maker {
         Maker::Writes(writer) => apply::created(kind, &mut object, writer, now),
         Maker::Applied(applied) => applied.finish(&mut object),
@@ -202,7 +201,7 @@ fn create(
     if state.objects.contains_key(&key) {
         return Err(Error::already_exists(kind, &name));
     }
-    types::order(kind, &mut object);
+    order(kind, &mut object);
     if dry_run {
         return Ok(Arc::new(object));
     }
@@ -211,6 +210,28 @@ fn create(
         furnish_namespace(state, world, &name);
     }
     Ok(created)
+}
+
+/// What a new object begins with, and what it leaves out.
+fn begin(kind: &Kind, object: &mut Value) -> Result<(), Error> {
+    if let Some(version) = &kind.custom {
+        version.admits_new()?;
+        custom::begin_object(version, object);
+        version.stored(kind, object);
+    } else {
+        defaults::begin(kind, object);
+        defaults::apply(kind, object);
+    }
+    Ok(())
+}
+
+/// Puts an object's fields into the order in which the API server writes them.
+pub(super) fn order(kind: &Kind, object: &mut Value) {
+    if kind.custom.is_some() {
+        custom::order(object);
+    } else {
+        types::order(kind, object);
+    }
 }
 
 /// Gives the metadata that only the server gives.
@@ -298,11 +319,15 @@ fn updated(kind: &Kind, old: &Value, mut new: Value, part: Part) -> Result<Value
     if part == Part::EphemeralContainers {
         return ephemeral::updated(old, &new);
     }
+    let part = match &kind.custom {
+        Some(version) if part == Part::Main && !version.status => Part::All,
+        _ => part,
+    };
     if part == Part::Status {
         let status = new["status"].take();
         new = old.clone();
         set_or_remove(&mut new, "status", status);
-        return Ok(new);
+        return if kind.custom.is_some() { checked(kind, old, new) } else { Ok(new) };
     }
     if part == Part::Main && !old["status"].is_null() {
         new["status"] = old["status"].clone();
@@ -310,8 +335,16 @@ fn updated(kind: &Kind, old: &Value, mut new: Value, part: Part) -> Result<Value
         set_or_remove(&mut new, "status", Value::Null);
     }
     keep_server_fields(old, &mut new);
-    defaults::apply(kind, &mut new);
-    defaults::keep(kind, old, &mut new);
+    if kind.custom.is_none() {
+        defaults::apply(kind, &mut new);
+        defaults::keep(kind, old, &mut new);
+    }
+    checked(kind, old, new)
+}
+
+/// The changed object, if it breaks no rules.
+fn checked(kind: &Kind, old: &Value, new: Value) -> Result<Value, Error> {
+    let name = old["metadata"]["name"].as_str().unwrap_or("");
     let mut causes = validate::changed_object(kind, old, &new);
     causes.extend(late_finalizers(old, &new));
     if causes.is_empty() { Ok(new) } else { Err(Error::invalid(kind, name, &causes)) }
@@ -364,17 +397,21 @@ fn keep_server_fields(old: &Value, new: &mut Value) {
 fn store(
     state: &mut State,
     world: &World,
+    kind: &Kind,
     key: Key,
     old: &Arc<Value>,
     mut new: Value,
     dry_run: bool,
 ) -> Result<Arc<Value>, Error> {
-    let kind = key.kind();
-    types::order(kind, &mut new);
+    order(kind, &mut new);
+    if let Some(version) = &kind.custom {
+        version.stored(kind, &mut new);
+    }
     if new == **old {
         return Ok(old.clone());
     }
-    if kind.generation && content_differs(old, &new) {
+    let counts = kind.custom.as_ref().map_or_else(|| content_differs(old, &new), |version| version.counts(old, &new));
+    if kind.generation && counts {
         let generation = old["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
         new["metadata"]["generation"] = generation.into();
     }

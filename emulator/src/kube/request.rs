@@ -4,7 +4,7 @@
 use http::{HeaderMap, Method, header};
 
 use super::error::Error;
-use super::kinds::{self, Kind};
+use super::kinds::{Kind, Served};
 
 /// What a path names.
 #[derive(Clone, Debug)]
@@ -21,8 +21,8 @@ pub struct Target {
 
 impl Target {
     /// Reads the segments behind the group and version.
-    pub fn parse(group: &str, version: &str, rest: &[String]) -> Option<Self> {
-        let find = |plural: &str| kinds::by_path(group, version, plural);
+    pub fn parse(served: &Served, group: &str, version: &str, rest: &[String]) -> Option<Self> {
+        let find = |plural: &str| served.by_path(group, version, plural);
         let words: Vec<&str> = rest.iter().map(String::as_str).collect();
         let (kind, namespace, rest) = match words.as_slice() {
             ["namespaces", namespace, plural, rest @ ..]
@@ -165,7 +165,7 @@ mod tests {
 
     fn target(path: &str) -> Option<Parts> {
         let segments: Vec<String> = path.split('/').map(str::to_owned).collect();
-        let found = Target::parse("", "v1", &segments)?;
+        let found = Target::parse(&Served::default(), "", "v1", &segments)?;
         Some((found.kind.plural.clone(), found.namespace, found.name, found.subresource))
     }
 

@@ -13,7 +13,8 @@ pub fn is_review(kind: &Kind) -> bool {
 
 /// Whether objects of this kind that are not kept are answered.
 pub fn is_answered(kind: &Kind) -> bool {
-    !matches!(kind.kind.as_str(), "Binding" | "TokenReview" | "SubjectAccessReview" | "LocalSubjectAccessReview")
+    kind.custom.is_some()
+        || !matches!(kind.kind.as_str(), "Binding" | "TokenReview" | "SubjectAccessReview" | "LocalSubjectAccessReview")
 }
 
 /// Writes into a request for a certificate who asks for it.

@@ -2,22 +2,32 @@
 
 use serde_json::{Value, json};
 
-use super::cells;
 use super::error::{Cause, Error};
 use super::kinds::Kind;
+use super::{cells, custom};
 
 /// The Scale of an object.
-pub fn of(object: &Value) -> Value {
+pub fn of(kind: &Kind, object: &Value) -> Value {
     let mut metadata = json!({});
     for field in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
         metadata[field] = object["metadata"][field].clone();
     }
     let mut scale = json!({"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": {}});
-    if object["spec"]["replicas"].as_i64().unwrap_or(0) != 0 {
-        scale["spec"]["replicas"] = object["spec"]["replicas"].clone();
+    let (wanted, replicas, selector) = match kind.custom.as_ref().and_then(|version| version.scale.as_ref()) {
+        Some(paths) => {
+            let at = |path: &str| custom::field_at(object, path);
+            let selector = paths.selector.as_deref().map_or("", |path| at(path).as_str().unwrap_or(""));
+            (at(&paths.spec), at(&paths.status), Value::from(selector))
+        }
+        None => (&object["spec"]["replicas"], &object["status"]["replicas"], cells::selector(&object["spec"]["selector"]).into()),
+    };
+    if wanted.as_i64().unwrap_or(0) != 0 {
+        scale["spec"]["replicas"] = wanted.clone();
     }
-    let replicas = object["status"]["replicas"].as_i64().unwrap_or(0);
-    scale["status"] = json!({"replicas": replicas, "selector": cells::selector(&object["spec"]["selector"])});
+    scale["status"] = json!({ "replicas": replicas.as_i64().unwrap_or(0) });
+    if kind.custom.is_none() || selector != "" {
+        scale["status"]["selector"] = selector;
+    }
     scale
 }
 
@@ -30,7 +40,10 @@ pub fn with_replicas(kind: &Kind, object: &Value, scale: &Value) -> Result<Value
         return Err(Error::invalid_named("autoscaling", "Scale", name, &[cause]));
     }
     let mut new = object.clone();
-    new["spec"]["replicas"] = replicas.into();
+    match kind.custom.as_ref().and_then(|version| version.scale.as_ref()) {
+        Some(paths) => *custom::field_made_at(&mut new, &paths.spec) = replicas.into(),
+        None => new["spec"]["replicas"] = replicas.into(),
+    }
     let version = &scale["metadata"]["resourceVersion"];
     if version.as_str().is_some_and(|version| !version.is_empty() && *version != object["metadata"]["resourceVersion"]) {
         return Err(Error::conflict(kind, object["metadata"]["name"].as_str().unwrap_or("")));

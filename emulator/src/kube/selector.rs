@@ -181,6 +181,15 @@ fn field_term(kind: &Kind, term: &str, whole: &str) -> Result<FieldTerm, Error> 
     let (path, equal, value) = split_field_term(term)
         .ok_or_else(|| Error::bad_request(format!("invalid selector: '{whole}'; can't understand '{term}'")))?;
     let value = unescaped(value)?;
+    if let Some(version) = &kind.custom {
+        if path != "metadata.name"
+            && !(path == "metadata.namespace" && kind.namespaced)
+            && !version.selectable.iter().any(|field| field == path)
+        {
+            return Err(Error::bad_request(format!("field label not supported: {path}")));
+        }
+        return Ok(FieldTerm { path: path.split('.').map(str::to_owned).collect(), zero: "", equal, wanted: value });
+    }
     let path = if kind.kind == "Pod" && path == "spec.host" { "spec.nodeName" } else { path };
     let own = selectable(kind);
     let common = path == "metadata.name" || (path == "metadata.namespace" && (kind.namespaced || own.is_none()));

@@ -13,7 +13,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::controllers::context::Memory;
-use super::kinds::{self, Kind};
+use super::custom;
+use super::kinds::{self, Kind, Served};
 use crate::kernel::resource_id::ResourceId;
 
 /// How many changes a cluster keeps for watches that resume.
@@ -180,7 +181,7 @@ impl Key {
 
     /// Its kind.
     pub fn kind(&self) -> &'static Kind {
-        &kinds::all()[self.kind]
+        kinds::at(self.kind)
     }
 }
 
@@ -308,6 +309,11 @@ impl Cluster {
         self.state.lock().version
     }
 
+    /// The kinds that it serves.
+    pub fn served(&self) -> Served {
+        self.state.lock().served.clone()
+    }
+
     /// An object.
     pub fn get(&self, kind: &Kind, namespace: &str, name: &str) -> Option<Arc<Value>> {
         self.state.lock().objects.get(&Key::new(kind, namespace, name)).cloned()
@@ -371,6 +377,8 @@ impl Cluster {
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) version: u64,
+    /// The kinds that the cluster serves: they follow from its CustomResourceDefinitions.
+    pub(super) served: Served,
     forgotten: u64,
     pub(super) objects: BTreeMap<Key, Arc<Value>>,
     pub(super) owned: BTreeMap<String, BTreeSet<Key>>,
@@ -403,7 +411,11 @@ impl State {
             self.owned.entry(uid.to_owned()).or_default().insert(key.clone());
         }
         let verb = if previous.is_some() { Verb::Modified } else { Verb::Added };
+        let defines = key.kind == kinds::CUSTOM_RESOURCE_DEFINITIONS.index;
         self.note(verb, key, object.clone(), previous);
+        if defines {
+            self.serve();
+        }
         object
     }
 
@@ -416,7 +428,16 @@ impl State {
         last["metadata"]["resourceVersion"] = self.version.to_string().into();
         let last = Arc::new(last);
         self.note(Verb::Deleted, key.clone(), last.clone(), Some(previous));
+        if key.kind == kinds::CUSTOM_RESOURCE_DEFINITIONS.index {
+            self.serve();
+        }
         Some(last)
+    }
+
+    /// Serves what the definitions say.
+    fn serve(&mut self) {
+        let definitions = self.of_kind(&kinds::CUSTOM_RESOURCE_DEFINITIONS, None);
+        self.served = custom::served(definitions.map(|(_, definition)| definition.as_ref()));
     }
 
     fn forget_owners(&mut self, key: &Key, object: &Value) {

@@ -4,9 +4,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::cells;
-use super::convert;
 use super::kinds::{self, Kind};
+use super::{cells, convert, custom};
 
 /// How much of each object a row carries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +32,9 @@ impl IncludeObject {
 
 /// The columns of a kind.
 pub fn column_definitions(kind: &Kind) -> Value {
+    if let Some(version) = &kind.custom {
+        return custom::column_definitions(&version.columns);
+    }
     let mut columns = Vec::new();
     let own = kind.columns.iter().map(|text| read_column(text));
     if kind.hub != kinds::EVENTS.index {
@@ -69,7 +71,11 @@ pub fn row(kind: &Kind, object: &Value, include: IncludeObject, now: Timestamp) 
             json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
         }
     };
-    let mut row = json!({"cells": cells::of(kind, object, now)});
+    let cells = match &kind.custom {
+        Some(version) => custom::cells(&version.columns, object, now),
+        None => cells::of(kind, object, now),
+    };
+    let mut row = json!({ "cells": cells });
     if kind.index == kinds::PODS.index
         && let Some(phase @ ("Succeeded" | "Failed")) = object["status"]["phase"].as_str()
     {

@@ -17,13 +17,14 @@ use serde_json::{Map, Value};
 
 use super::kinds::{self, Kind};
 
-const TYPES: &str = include_str!("../../../fixtures/kubernetes/types.json");
+/// The table as it is written.
+pub const SOURCE: &str = include_str!("../../../fixtures/kubernetes/types.json");
 /// Deeper objects are refused.
 const MAX_DEPTH: usize = 64;
 
 static TABLE: LazyLock<HashMap<String, Type>> = LazyLock::new(|| {
     let rows: Map<String, Value> =
-        serde_json::from_str(TYPES).expect("fixtures/kubernetes/types.json holds types: a test reads it");
+        serde_json::from_str(SOURCE).expect("fixtures/kubernetes/types.json holds types: a test reads it");
     let own: HashMap<String, Vec<Field>> = rows
         .iter()
         .map(|(name, fields)| (name.clone(), fields.as_object().into_iter().flatten().map(read_field).collect()))
@@ -87,6 +88,8 @@ pub struct Field {
     pub merge_key: Option<String>,
     /// Whether a list is merged as a set.
     pub set: bool,
+    /// Whether a patch names the keys that stay.
+    pub retain: bool,
     /// How server-side apply owns it.
     pub topology: Topology,
     /// The value of a scalar that is left out.
@@ -150,6 +153,7 @@ fn read_field((name, text): (&String, &Value)) -> Field {
         always: flags.contains(&"always"),
         merge_key,
         set: flags.contains(&"set"),
+        retain: flags.contains(&"retain"),
     }
 }
 
@@ -246,6 +250,12 @@ pub fn conform(type_name: &str, value: Value, findings: &mut Findings) -> Result
         out.extend(fields);
     }
     Ok(Value::Object(out))
+}
+
+/// As [`conform`], for a part of an object that stands at `path`.
+pub fn conform_part(type_name: &str, path: &str, value: Value, findings: &mut Findings) -> Result<Value, String> {
+    let at = Place { go: type_name.to_owned(), dotted: path.to_owned(), path: path.to_owned(), depth: 1 };
+    Ok(read(&Shape::Message(type_name.to_owned()), value, &at, findings)?.unwrap_or_else(|| Value::Object(Map::new())))
 }
 
 /// Where a value stands.

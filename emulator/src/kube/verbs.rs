@@ -13,12 +13,12 @@ use super::convert;
 use super::deletion::DeleteOptions;
 use super::error::{Cause, Error};
 use super::http::{Context, json as answer};
-use super::kinds::Kind;
+use super::kinds::{self, Kind};
 use super::objects::{Part, Write, place};
 use super::patch::{self, PatchType};
 use super::request::{Form, Query, Target, negotiate};
 use super::table::{self, IncludeObject};
-use super::{controllers, reviews, scale, token_request, versions, watch};
+use super::{controllers, custom, reviews, scale, token_request, versions, watch};
 
 mod deletes;
 mod lists;
@@ -101,8 +101,9 @@ impl Asked<'_> {
             _ if is_kind => convert::shown(self.kind(), object).into_owned(),
             _ => object.clone(),
         };
+        let told = self.kind().custom.as_ref().and_then(|version| version.deprecation.clone());
         let mut response = answer(status, &shown);
-        for warning in warnings {
+        for warning in told.iter().chain(warnings) {
             let quoted = Value::from(warning.as_str()).to_string();
             if let Ok(value) = HeaderValue::from_str(&format!("299 - {quoted}")) {
                 response.headers_mut().append(header::WARNING, value);
@@ -124,7 +125,7 @@ impl Asked<'_> {
             return Err(Error::not_implemented(&format!("the subresource \"{sub}\"")));
         }
         match subresource {
-            Some("scale") => Ok(self.answer(StatusCode::OK, &scale::of(&object), &[])),
+            Some("scale") => Ok(self.answer(StatusCode::OK, &scale::of(self.kind(), &object), &[])),
             _ => Ok(self.answer(StatusCode::OK, &object, &[])),
         }
     }
@@ -132,8 +133,16 @@ impl Asked<'_> {
     /// The body as an object of the kind, in the place that the path names.
     fn object(&self, warnings: &mut Vec<String>) -> Result<Value, Error> {
         let validation = FieldValidation::of(self.query)?;
+        if self.kind().custom.is_some() && media_type(self.content_type()) == "application/vnd.kubernetes.protobuf" {
+            return Err(Error::unsupported_media_type(
+                "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml",
+            ));
+        }
         let value = body::read_value(self.content_type(), self.content, &self.kind().kind)?;
         let mut object = body::take_object(self.kind(), value, validation, warnings)?;
+        if self.kind().index == kinds::CUSTOM_RESOURCE_DEFINITIONS.index {
+            warnings.extend(custom::warnings(&object));
+        }
         self.check_place(&mut object)?;
         Ok(object)
     }
@@ -218,14 +227,20 @@ impl Asked<'_> {
         let (world, cluster) = (&self.context.world, &self.context.cluster);
         let place = (self.namespace(), self.name());
         let stored = cluster.patch_with(world, self.kind(), place, Part::Main, write, |object| {
-            scale::with_replicas(self.kind(), object, &change(scale::of(object))?)
+            scale::with_replicas(self.kind(), object, &change(scale::of(self.kind(), object))?)
         })?;
         self.settle();
-        Ok(self.answer(StatusCode::OK, &scale::of(&stored), &[]))
+        Ok(self.answer(StatusCode::OK, &scale::of(self.kind(), &stored), &[]))
     }
 
     fn patch(&self, subresource: Option<&str>) -> Result<Response, Error> {
         let patch_type = PatchType::of(&media_type(self.content_type()))?;
+        if patch_type == PatchType::Strategic && self.kind().custom.is_some() {
+            return Err(Error::unsupported_media_type(
+                "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, \
+                 application/merge-patch+json, application/apply-patch+yaml",
+            ));
+        }
         let manager = self.manager();
         if patch_type == PatchType::Apply {
             return self.apply(subresource, &manager);

@@ -5,6 +5,7 @@
 //! What has to happen later (back-offs, graceful ends, deadlines) is a later look.
 
 pub mod context;
+mod definition;
 mod deployment;
 mod deployment_status;
 pub mod events;
@@ -105,6 +106,8 @@ fn notice(context: &mut Context, queue: &mut Queue, dirty: &Dirty) {
         queue.push(key);
     } else if kind.index == kinds::DEPLOYMENTS.index {
         queue.push(key);
+    } else if kind.index == kinds::CUSTOM_RESOURCE_DEFINITIONS.index || kind.custom.is_some() {
+        definition::concerned(context, &key, dirty).into_iter().for_each(|key| queue.push(key));
     } else if kind.index == kinds::NODES.index {
         if dirty.deleted {
             for pod in context.memory.on_node.remove(&dirty.name).unwrap_or_default() {
@@ -157,6 +160,8 @@ fn look(context: &mut Context, key: &Key) {
         deployment::sync(context, key);
     } else if kind == kinds::REPLICA_SETS.index {
         replica_set::sync(context, key);
+    } else if kind == kinds::CUSTOM_RESOURCE_DEFINITIONS.index {
+        definition::sync(context, key);
     } else if kind == kinds::PODS.index {
         look_at_pod(context, key);
     }

@@ -15,6 +15,7 @@ use super::types;
 /// What a new object begins with: a status that no client gives, the labels that the server sets.
 pub fn begin(kind: &Kind, object: &mut Value) {
     match kind.kind.as_str() {
+        "CustomResourceDefinition" => crate::kube::custom::begin(object),
         "Pod" => object["status"] = json!({"phase": "Pending", "qosClass": pods::qos_class(&object["spec"])}),
         "ReplicaSet" | "ReplicationController" => object["status"] = json!({"replicas": 0}),
         "StatefulSet" => object["status"] = json!({"replicas": 0, "availableReplicas": 0}),
@@ -71,6 +72,7 @@ pub fn apply(kind: &Kind, object: &mut Value) {
         default(object, "spec", json!({}));
     }
     match kind.kind.as_str() {
+        "CustomResourceDefinition" => crate::kube::custom::complete(object),
         "Pod" if object["spec"].is_object() => pod_spec(&mut object["spec"], true),
         "Deployment" => workloads::deployment(object),
         "ReplicaSet" => workloads::replica_set(object),

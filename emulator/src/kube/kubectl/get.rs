@@ -116,8 +116,9 @@ impl Session<'_> {
             return Ok(output);
         }
         if form == "name" {
+            let served = self.client.cluster.served();
             let names = items.iter().filter_map(|item| {
-                let kind = crate::kube::kinds::of(item)?;
+                let kind = served.by_api_version(item["apiVersion"].as_str()?, item["kind"].as_str()?)?;
                 Some(format!("{}\n", qualified(kind, item["metadata"]["name"].as_str()?)))
             });
             output.text.insert_str(0, &names.collect::<String>());

@@ -19,6 +19,11 @@ pub fn render(template: &str, object: &Value) -> Result<String, String> {
     Ok(writer.text)
 }
 
+/// The values that a path without braces finds, `.spec.a[0]`.
+pub fn find<'a>(path: &str, object: &'a Value) -> Result<Vec<&'a Value>, String> {
+    select(path, object, object)
+}
+
 enum Part {
     Text(String),
     Path(String),

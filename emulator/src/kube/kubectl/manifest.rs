@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Failure, Output, Session};
 use crate::kube::body::parse_yaml;
-use crate::kube::kinds::{self, Kind};
+use crate::kube::kinds::Kind;
 
 /// An object of a file.
 pub(super) struct Manifest {
@@ -64,7 +64,7 @@ impl Session<'_> {
         let (kind, version) = (text("kind"), text("apiVersion"));
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         let given = object["metadata"]["namespace"].as_str().unwrap_or_default();
-        let Some(known) = kinds::by_api_version(&version, &kind) else {
+        let Some(known) = self.client.cluster.served().by_api_version(&version, &kind) else {
             return Err(Output::failed(format!(
                 "error: resource mapping not found for name: \"{name}\" namespace: \"{given}\" from \"{file}\": no matches for kind \
                  \"{kind}\" in version \"{version}\"\nensure CRDs are installed first"

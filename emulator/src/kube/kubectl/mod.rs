@@ -140,7 +140,7 @@ impl Session<'_> {
             let known = kind.plural == plain || kind.singular() == plain || kind.short_names.iter().any(|short| short == plain);
             known && group.is_none_or(|group| kind.group == group || format!("{}.{}", kind.version, kind.group) == group)
         };
-        let found = kinds::all().iter().find(named);
+        let found = self.client.cluster.served().iter().find(named);
         found.ok_or_else(|| Output::failed(format!("error: the server doesn't have a resource type \"{name}\"")))
     }
 
@@ -182,7 +182,9 @@ impl Session<'_> {
         let mut found = Vec::new();
         for name in first.split(',') {
             if name == "all" {
-                found.extend(kinds::all().iter().filter(|kind| kind.categories.iter().any(|category| category == "all")));
+                found.extend(
+                    self.client.cluster.served().iter().filter(|kind| kind.categories.iter().any(|category| category == "all")),
+                );
             } else {
                 found.push(self.kind(name)?);
             }

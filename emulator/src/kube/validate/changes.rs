@@ -73,6 +73,7 @@ pub(super) fn immutable(kind: &Kind, old: &Value, new: &Value, causes: &mut Vec<
         }
     };
     match kind.kind.as_str() {
+        "CustomResourceDefinition" => causes.extend(crate::kube::custom::faults_of_change(old, new)),
         "Deployment" | "ReplicaSet" | "DaemonSet" => fixed("spec.selector", &old["spec"]["selector"], &new["spec"]["selector"]),
         "Secret" => fixed("type", &old["type"], &new["type"]),
         "Service" if new["spec"]["type"] != "ExternalName" && old["spec"]["type"] != "ExternalName" => {

@@ -14,7 +14,8 @@ mod workloads;
 use serde_json::Value;
 
 use self::names::{LABEL_1035, SUBDOMAIN, key_fault, label_fault, labels, too_long};
-pub use self::names::{is_label, is_subdomain, selected};
+pub use self::names::{is_label, is_subdomain, label_1035_fault, selected, subdomain_fault};
+use super::custom;
 use super::error::Cause;
 use super::kinds::Kind;
 
@@ -31,6 +32,12 @@ pub fn new_object(kind: &Kind, object: &Value) -> Vec<Cause> {
 
 /// What is wrong with a changed object.
 pub fn changed_object(kind: &Kind, old: &Value, new: &Value) -> Vec<Cause> {
+    if let Some(version) = &kind.custom {
+        let mut causes = Vec::new();
+        metadata(kind, new, &mut causes);
+        causes.extend(custom::faults_of_change_of_object(version, old, new));
+        return causes;
+    }
     let mut causes = new_object(kind, new);
     changes::immutable(kind, old, new, &mut causes);
     causes
@@ -64,6 +71,7 @@ fn path_fault(name: &str) -> Option<String> {
 
 fn name_fault(kind: &Kind, name: &str) -> Option<String> {
     match kind.kind.as_str() {
+        _ if kind.custom.is_some() => subdomain_fault(name),
         "Namespace" | "StatefulSet" => label_fault(name),
         "Role" | "ClusterRole" | "RoleBinding" | "ClusterRoleBinding" => path_fault(name),
         "IPAddress" => name
@@ -94,8 +102,12 @@ fn metadata(kind: &Kind, object: &Value, causes: &mut Vec<Cause>) {
 }
 
 fn content(kind: &Kind, object: &Value, causes: &mut Vec<Cause>) {
+    if let Some(version) = &kind.custom {
+        return causes.extend(custom::faults_of_object(version, object));
+    }
     let spec = &object["spec"];
     match kind.kind.as_str() {
+        "CustomResourceDefinition" => causes.extend(custom::faults(object)),
         "Pod" => pods::pod_spec("spec", spec, causes),
         "PodTemplate" => pods::pod_spec("template.spec", &object["template"]["spec"], causes),
         "Deployment" => {

@@ -38,6 +38,19 @@ pub fn is_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(|part| is_alphanumeric_with(part, |c| c == '-', lower))
 }
 
+/// Why a text is no RFC 1123 subdomain, if it is none.
+pub fn subdomain_fault(text: &str) -> Option<String> {
+    if text.len() > 253 { Some(too_long(253)) } else { (!is_subdomain(text)).then(|| SUBDOMAIN.into()) }
+}
+
+/// Why a text is no DNS-1035 label, if it is none.
+pub fn label_1035_fault(text: &str) -> Option<String> {
+    if text.len() > 63 {
+        return Some(too_long(63));
+    }
+    (!(is_label(text) && text.starts_with(|c: char| c.is_ascii_lowercase()))).then(|| LABEL_1035.into())
+}
+
 pub(super) fn too_long(max: usize) -> String {
     format!("must be no more than {max} characters")
 }

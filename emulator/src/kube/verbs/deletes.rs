@@ -91,7 +91,7 @@ fn propagation(policy: Option<&str>, orphan: Option<bool>) -> Result<Propagation
 
 /// Kinds whose last state is the answer to their deletion.
 fn returns_deleted(kind: &Kind) -> bool {
-    matches!(kind.kind.as_str(), "Pod" | "Service" | "ServiceAccount" | "Namespace")
+    kind.custom.is_none() && matches!(kind.kind.as_str(), "Pod" | "Service" | "ServiceAccount" | "Namespace")
 }
 
 fn success(kind: &Kind, object: &Value) -> Value {

@@ -67,8 +67,10 @@ impl Asked<'_> {
                 json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": items})
             }
             Form::Plain => {
-                let items: Vec<Value> = objects.iter().map(|object| bare(convert::shown(kind, object).into_owned())).collect();
-                json!({"kind": format!("{}List", kind.kind), "apiVersion": kind.api_version(), "metadata": metadata, "items": items})
+                let shown = objects.iter().map(|object| convert::shown(kind, object).into_owned());
+                // Only objects that have a Go type lose the name of their kind.
+                let items: Vec<Value> = if kind.custom.is_some() { shown.collect() } else { shown.map(bare).collect() };
+                json!({"kind": kind.list_kind(), "apiVersion": kind.api_version(), "metadata": metadata, "items": items})
             }
         }
     }

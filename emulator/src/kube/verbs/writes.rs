@@ -114,7 +114,7 @@ impl Asked<'_> {
         self.settle();
         let status = if made { StatusCode::CREATED } else { StatusCode::OK };
         if subresource == Some("scale") {
-            return Ok(self.answer(status, &scale::of(&stored), &[]));
+            return Ok(self.answer(status, &scale::of(kind, &stored), &[]));
         }
         Ok(self.answer(status, &stored, &warnings))
     }
