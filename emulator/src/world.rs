@@ -128,6 +128,7 @@ impl Universe {
         let mut new = World::new(old.seed.clone(), clock, ids, old.signing_key.clone(), old.ca_pem.clone(), old.acr.folder());
         if let Some(new) = Arc::get_mut(&mut new) {
             new.acr.inherit(&old.acr);
+            new.kube.set_backend(old.kube.backend());
         }
         self.current.store(new);
         old.kube.close();

@@ -2,7 +2,7 @@
 //! users report them from AKS.
 
 use azlet::acr::import::{Import, ImportFailure, ImportRegistry, ImportSource, plan, run_here};
-use azlet::acr::pull::{BasicCredential, PullFailure, Pulled, Reference, exchange_as, pull};
+use azlet::acr::pull::{BasicCredential, Platform, PullFailure, Pulled, Reference, exchange_as, pull};
 use azlet::acr::store::Settings;
 use azlet::kernel::resource_id::ResourceId;
 use azlet_tests::registry::{HOST, push_image};
@@ -23,7 +23,7 @@ fn node_pulls(azlet: &Azlet, image: &str, secrets: &[(&str, &str)]) -> Result<Pu
     let credential = |(user, password): &(&str, &str)| BasicCredential { username: (*user).into(), password: (*password).into() };
     let secrets: Vec<BasicCredential> = secrets.iter().map(credential).collect();
     let reference = Reference::parse(image).expect("an image's name");
-    pull(&azlet.world(), &reference, Some(azlet.object_id("nobody")), &secrets)
+    pull(&azlet.world(), &reference, Platform::USUAL, Some(azlet.object_id("nobody")), &secrets)
 }
 
 fn bring(

@@ -2,7 +2,7 @@
 //! Distribution "Token Authentication"; bodies and texts of these registries as users report them. Marked `inferred`: the bodies of
 //! `registry.k8s.io` and of hosts that nothing is known about, and that nobody's accounts are checked.
 
-use azlet::acr::pull::{PullFailure, Pulled, Reference, pull};
+use azlet::acr::pull::{Platform, PullFailure, Pulled, Reference, pull};
 use azlet_tests::archive::Archive;
 use azlet_tests::{Azlet, arm, resource_id};
 use serde_json::json;
@@ -110,7 +110,7 @@ async fn a_node_pulls_from_them_and_tells_what_it_was_refused() {
     let azlet = start().await;
     let text = |name: &str| {
         let reference = Reference::parse(name).expect("a name");
-        let pulled: Result<Pulled, PullFailure> = pull(&azlet.world(), &reference, None, &[]);
+        let pulled: Result<Pulled, PullFailure> = pull(&azlet.world(), &reference, Platform::USUAL, None, &[]);
         pulled.map_or_else(|failure| format!("{name}: {failure}"), |pulled| format!("{name}: pulled, {} bytes", pulled.size))
     };
     let lines = [

@@ -97,3 +97,39 @@ async fn an_issuer_shows_its_document_and_keys_to_anyone() {
     insta::assert_snapshot!("service_account_token_too_short", short.golden());
     assert_eq!(token(&server, &admin, "nobody", &json!({ "audiences": ["x"] })).await.status(), 404);
 }
+
+#[tokio::test]
+async fn the_webhook_changes_labelled_pods() {
+    let (azlet, owner) = Azlet::with_group().await;
+    let (server, admin, _) = cluster(&azlet, &owner).await;
+    let pods = format!("{server}/api/v1/namespaces/default/pods");
+    let account = json!({ "metadata": { "name": "app", "annotations": { "azure.workload.identity/client-id": "11111111-2222-4333-8444-555555555555" } } });
+    assert_eq!(admin.post(&format!("{server}/api/v1/namespaces/default/serviceaccounts"), &account).await.status(), 201);
+    let pod = |name: &str, labels: Value, annotations: Value| {
+        let container = |name: &str| json!({ "name": name, "image": "docker.io/library/nginx:latest", "env": [{ "name": "AZURE_TENANT_ID", "value": "mine" }] });
+        json!({
+            "metadata": { "name": name, "labels": labels, "annotations": annotations },
+            "spec": { "serviceAccountName": "app", "containers": [container("a"), container("b")] },
+        })
+    };
+    let labelled = json!({ "azure.workload.identity/use": "true" });
+    let without = admin.post(&pods, &pod("early", labelled.clone(), json!({}))).await;
+    assert!(!without.text().contains("azure-identity-token"), "the webhook is off: {}", without.golden());
+    let id = resource_id("rg", "Microsoft.ContainerService/managedClusters/c");
+    let mut body = owner.get(&arm(&id, VERSION)).await.json();
+    body["properties"]["securityProfile"] = json!({ "workloadIdentity": { "enabled": true } });
+    assert_eq!(owner.put_and_wait(&arm(&id, VERSION), &body).await.status(), 200);
+    let made =
+        admin.post(&pods, &pod("p", labelled.clone(), json!({ "azure.workload.identity/skip-containers": "b" }))).await.json();
+    let shown = |container: usize| json!({ "env": made["spec"]["containers"][container]["env"], "mounts": made["spec"]["containers"][container]["volumeMounts"] });
+    let volumes = made["spec"]["volumes"].as_array().cloned().unwrap_or_default();
+    let volume = volumes.into_iter().find(|volume| volume["name"] == "azure-identity-token");
+    let environment = &shown(0)["env"];
+    let mounted = shown(0)["mounts"].as_array().and_then(|mounts| mounts.last().cloned());
+    insta::assert_json_snapshot!("webhook_changes", [environment.clone(), json!(mounted), json!(volume)]);
+    assert!(!shown(1).to_string().contains("AZURE_CLIENT_ID"), "skipped: {made}");
+    let plain = admin.post(&pods, &pod("plain", json!({}), json!({}))).await;
+    assert!(!plain.text().contains("azure-identity-token"), "not labelled: {}", plain.golden());
+    let short = json!({ "azure.workload.identity/service-account-token-expiration": "60" });
+    insta::assert_snapshot!("webhook_refuses", admin.post(&pods, &pod("short", labelled, short)).await.golden());
+}

@@ -62,6 +62,20 @@ pub struct Reference {
 #[error("Failed to apply default image tag \"{0}\": couldn't parse image name \"{0}\": invalid reference format")]
 pub struct InvalidImageName(pub String);
 
+/// What a node is, in the words of image indexes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Platform<'a> {
+    /// `linux`, `windows`.
+    pub os: &'a str,
+    /// `amd64`, `arm64`.
+    pub architecture: &'a str,
+}
+
+impl Platform<'_> {
+    /// What most nodes are.
+    pub const USUAL: Self = Platform { os: "linux", architecture: "amd64" };
+}
+
 /// A pulled image.
 #[derive(Clone, Debug)]
 pub struct Pulled {
@@ -69,7 +83,7 @@ pub struct Pulled {
     pub image_id: String,
     /// The size of configuration and layers, in bytes.
     pub size: u64,
-    /// The image's configuration (OCI image configuration, for linux/amd64).
+    /// The image's configuration (OCI image configuration).
     pub config: Value,
 }
 
@@ -161,6 +175,8 @@ enum Failed {
     Resolve(String),
     /// There is no such image.
     NotFound,
+    /// It is there, but not for the node's platform.
+    NoPlatform,
 }
 
 /// Pulls an image with, in turn, the given secrets, the kubelet's identity, and nothing. The first that works counts; if none
@@ -168,6 +184,7 @@ enum Failed {
 pub fn pull(
     world: &World,
     reference: &Reference,
+    platform: Platform<'_>,
     kubelet_identity: Option<Uuid>,
     secrets: &[BasicCredential],
 ) -> Result<Pulled, PullFailure> {
@@ -185,7 +202,7 @@ pub fn pull(
     attempts.push(Attempt::Anonymous);
     let mut failures = Vec::new();
     for attempt in &attempts {
-        match fetch(world, &registry, reference, attempt) {
+        match fetch(world, &registry, reference, platform, attempt) {
             Ok(pulled) => return Ok(pulled),
             Err(failed) => failures.push(failed),
         }
@@ -204,13 +221,13 @@ fn no_such_host(reference: &Reference) -> String {
 fn aggregate(reference: &Reference, failures: &[Failed]) -> PullFailure {
     let mut texts: Vec<String> = Vec::new();
     for failed in failures {
+        let resolve = format!("failed to resolve reference \"{reference}\": ");
         let (prefix, why) = match failed {
-            Failed::Resolve(why) => ("", why.clone()),
-            Failed::NotFound => ("rpc error: code = NotFound desc = ", format!("{reference}: not found")),
+            Failed::Resolve(why) => ("", format!("{resolve}{why}")),
+            Failed::NotFound => (NOT_FOUND, format!("{resolve}{reference}: not found")),
+            Failed::NoPlatform => (NOT_FOUND, NO_PLATFORM.to_owned()),
         };
-        let text = format!(
-            "{prefix}failed to pull and unpack image \"{reference}\": failed to resolve reference \"{reference}\": {why}"
-        );
+        let text = format!("{prefix}failed to pull and unpack image \"{reference}\": {why}");
         if !texts.contains(&text) {
             texts.push(text);
         }
@@ -221,7 +238,13 @@ fn aggregate(reference: &Reference, failures: &[Failed]) -> PullFailure {
     })
 }
 
-fn fetch(world: &World, registry: &Arc<Registry>, reference: &Reference, attempt: &Attempt) -> Result<Pulled, Failed> {
+fn fetch(
+    world: &World,
+    registry: &Arc<Registry>,
+    reference: &Reference,
+    platform: Platform<'_>,
+    attempt: &Attempt,
+) -> Result<Pulled, Failed> {
     let needs = [Scope::repository(&reference.repository, &["pull"])];
     let token = if registry.public { None } else { Some(sign_in(world, registry, &needs, attempt)?) };
     let authorization = token.as_ref().map(|token| format!("Bearer {token}"));
@@ -256,12 +279,12 @@ fn fetch(world: &World, registry: &Arc<Registry>, reference: &Reference, attempt
     let mut document = top.clone();
     if !document.children().is_empty() {
         let fits = |child: &&super::document::Child| {
-            child.architecture.as_deref() == Some("amd64") && child.os.as_deref() == Some("linux")
+            child.architecture.as_deref() == Some(platform.architecture) && child.os.as_deref() == Some(platform.os)
         };
-        let child = document.children().iter().find(fits).ok_or_else(|| Failed::Resolve(NO_PLATFORM.into()))?;
+        let child = document.children().iter().find(fits).ok_or(Failed::NoPlatform)?;
         document = read(child.digest.as_str())?;
     }
-    let config = document.config().ok_or_else(|| Failed::Resolve(NO_PLATFORM.into()))?;
+    let config = document.config().ok_or(Failed::NoPlatform)?;
     let (_, readable) =
         blobs::read(&granted, &reference.repository, config.digest.as_str()).map_err(|error| refused(reference, &error))?;
     let config = readable.whole().ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or(Value::Null);
@@ -269,6 +292,8 @@ fn fetch(world: &World, registry: &Arc<Registry>, reference: &Reference, attempt
     Ok(Pulled { image_id: format!("{}/{}@{}", reference.host, reference.repository, top.digest), size, config })
 }
 
+/// What the kubelet leaves of an error that is not unknown.
+const NOT_FOUND: &str = "rpc error: code = NotFound desc = ";
 const NO_PLATFORM: &str = "no match for platform in manifest: not found";
 
 fn denied() -> Failed {

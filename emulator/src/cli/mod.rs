@@ -1,6 +1,7 @@
 //! The `azlet` command. `up` keeps an emulator running, `exec` runs one command against a fresh one, `env` points a shell at one,
 //! `images` fills one with a user's own images, `tutorial` plays the whole flow.
 
+pub mod credential_provider;
 mod environment;
 mod exec;
 mod images;
@@ -39,6 +40,8 @@ enum Command {
     /// Use your own images offline: load them, list them, remove them.
     #[command(subcommand)]
     Images(images::ImagesCommand),
+    /// Answer a kubelet that asks for the credential of an image (docs/CLUSTERS.md): a credential provider plugin.
+    CredentialProvider(credential_provider::Settings),
     /// Play the tutorial against a fresh emulator: attach, deploy, verify.
     Tutorial,
 }
@@ -61,6 +64,10 @@ struct StartArguments {
     /// A registry that imports may ask over the network, such as docker.io; repeatable. Without this nothing is asked.
     #[arg(long, value_name = "HOST")]
     allow_upstream: Vec<String>,
+    /// A cluster of your own (kind, k3s, kwok) in the place of the simulated ones: its credentials are handed out, and azlet's own API
+    /// server is off.
+    #[arg(long, value_name = "KUBECONFIG")]
+    kubernetes_backend: Option<PathBuf>,
     /// What identifiers and generated secrets are derived from.
     #[arg(long, value_name = "TEXT", default_value = "azlet")]
     id_seed: String,
@@ -158,6 +165,17 @@ pub enum Failure {
     /// Images could not be loaded, listed or removed.
     #[error("{0}")]
     Images(String),
+    /// A kubelet's request for a credential could not be answered.
+    #[error("{0}")]
+    CredentialProvider(String),
+    /// The kubeconfig of a user's own cluster could not be used.
+    #[error("cannot use {path} as a kubeconfig: {why}")]
+    Kubeconfig {
+        /// Which file.
+        path: String,
+        /// Why.
+        why: String,
+    },
     /// The tutorial did not go as it should.
     #[error("{0}")]
     Tutorial(String),
@@ -195,6 +213,7 @@ pub fn main() -> ExitCode {
             Command::Exec(arguments) => exec::run(arguments).await,
             Command::Env(arguments) => environment::print(&arguments),
             Command::Images(command) => images::run(command).await,
+            Command::CredentialProvider(settings) => credential_provider::run(settings).await,
             Command::Tutorial => tutorial::run().await,
         }
     });

@@ -9,6 +9,7 @@ use crate::control::upstreams;
 use crate::front::{Emulator, Options};
 use crate::kernel::clock::{Clock, STEP_START};
 use crate::kernel::ids::Ids;
+use crate::kube::backend::Backend;
 use crate::world::Seed;
 
 /// Starts an emulator; without an address it takes a free loopback port, without a folder for large blobs the system's temporary one.
@@ -33,8 +34,19 @@ pub(super) async fn start(arguments: &StartArguments, blobs: Option<&Path>) -> R
         }
         world.acr.allow_upstream(host);
     }
+    if let Some(path) = &arguments.kubernetes_backend {
+        world.kube.set_backend(Some(Arc::new(backend(path)?)));
+    }
     images::load_at_start(&world, &arguments.images).await?;
     Ok(emulator)
+}
+
+/// The cluster of a kubeconfig; paths in it are beside it.
+fn backend(path: &Path) -> Result<Backend, Failure> {
+    let text = std::fs::read(path).map_err(|source| Failure::file(path, source))?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let file = |name: &str| std::fs::read(folder.join(name)).map_err(|error| format!("cannot read {name}: {error}"));
+    Backend::read(&text, file).map_err(|why| Failure::Kubeconfig { path: path.display().to_string(), why })
 }
 
 /// The JSON files of a folder, by name.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::store::{Cluster, ClusterSpec};
-use super::{controllers, kinds, nodes};
+use super::{controllers, kinds, nodes, rbac};
 use crate::kernel::resource_id::ResourceId;
 use crate::world::World;
 
@@ -20,6 +20,7 @@ pub fn provision(world: &World, spec: ClusterSpec) -> Arc<Cluster> {
     if let Err(error) = cluster.create(world, &kinds::SERVICES, api_server_service()) {
         tracing::warn!("cannot make the service of the API server: {error}");
     }
+    rbac::defaults::furnish(world, &cluster);
     nodes::reconcile(world, &cluster);
     controllers::settle(world, &cluster);
     world.kube.insert(cluster.clone());
@@ -46,6 +47,7 @@ fn api_server_service() -> Value {
 pub fn reconfigure(world: &World, spec: ClusterSpec) {
     let Some(cluster) = world.kube.by_arm_id(&spec.id) else { return };
     cluster.set_spec(spec);
+    rbac::defaults::follow_entra(world, &cluster);
     nodes::reconcile(world, &cluster);
     controllers::settle(world, &cluster);
 }

@@ -187,6 +187,14 @@ impl Error {
         Self::bad_request(format!("azlet does not implement {what}"))
     }
 
+    /// 400: the user's own cluster is in the place of this one.
+    pub fn switched_off(server: &str) -> Self {
+        Self::bad_request(format!(
+            "azlet's own API server is off: it was started with --kubernetes-backend, and the cluster is at {server}; \
+             get its credentials with `az aks get-credentials`"
+        ))
+    }
+
     /// 401: the token is nobody's.
     pub fn unauthorized() -> Self {
         Self::new(401, "Unauthorized", "Unauthorized", None)
@@ -205,6 +213,13 @@ impl Error {
             details.insert("kind".into(), resource.into());
         }
         Self::new(403, "Forbidden", message, Some(Value::Object(details)))
+    }
+
+    /// 403 for a change that rules on its content forbid.
+    pub fn forbidden_change(kind: &Kind, name: &str, why: &str) -> Self {
+        let qualified = kind.qualified_plural();
+        let what = if name.is_empty() { qualified } else { format!("{qualified} \"{name}\"") };
+        Self::forbidden(&kind.group, &kind.plural, name, format!("{what} is forbidden: {why}"))
     }
 
     /// 405.

@@ -41,6 +41,9 @@ pub(super) async fn handle(
     let Some(cluster) = world.kube.by_host(conn.host()) else {
         return (StatusCode::NOT_FOUND, format!("azlet has no cluster at {}\n", conn.host())).into_response();
     };
+    if let Some(backend) = world.kube.backend() {
+        return Error::switched_off(backend.server()).into_response();
+    }
     let audit = audit::begin(&world, &cluster, &conn, &request);
     let mut response = match route(world.clone(), cluster.clone(), request).await {
         Ok(response) => response,
@@ -79,7 +82,7 @@ pub(super) async fn route(world: Arc<World>, cluster: Arc<Cluster>, request: Req
             _ => "get",
         };
         let resource = if pods { "pods/proxy" } else { "services/proxy" };
-        user.authorize(Attributes { verb, group: "", resource, namespace: &asked.namespace, name: &asked.name })?;
+        user.authorize(&cluster, Attributes { verb, group: "", resource, namespace: &asked.namespace, name: &asked.name })?;
         return streams::proxy(&cluster, pods, &asked, request.method());
     }
     let query = Query::parse(request.uri().query().unwrap_or(""));
@@ -88,7 +91,7 @@ pub(super) async fn route(world: Arc<World>, cluster: Arc<Cluster>, request: Req
     }
     let found = Target::parse(&cluster.served(), group, version, &path[rest..]);
     let verb = found.as_ref().map(|target| target.verb(request.method(), query.flag("watch")));
-    authorize(&user, group, &path[rest..], found.as_ref(), verb.flatten().unwrap_or("get"))?;
+    authorize(&user, &cluster, group, &path[rest..], (found.as_ref(), &query), verb.flatten().unwrap_or("get"))?;
     let target = found.ok_or_else(Error::no_such_resource)?;
     let verb = verb.flatten().filter(|verb| allowed(&target, verb)).ok_or_else(Error::method_not_allowed)?;
     if let Some("attach" | "exec" | "portforward") = target.subresource.as_deref()
@@ -96,7 +99,7 @@ pub(super) async fn route(world: Arc<World>, cluster: Arc<Cluster>, request: Req
         && cluster.minor_version() >= 35
     {
         // A WebSocket opens by GET; from 1.35 on who opens one needs what SPDY's POST needs.
-        authorize(&user, group, &path[rest..], Some(&target), "create")?;
+        authorize(&user, &cluster, group, &path[rest..], (Some(&target), &query), "create")?;
     }
     if let (Some(sub @ ("log" | "attach" | "exec" | "portforward")), Some(pod)) =
         (target.subresource.as_deref(), target.name.as_deref())
@@ -131,7 +134,7 @@ fn measured(
         _ => "create",
     };
     let (namespace, name) = (namespace.unwrap_or(""), name.unwrap_or(""));
-    user.authorize(Attributes { verb, group: metrics::GROUP, resource, namespace, name })?;
+    user.authorize(cluster, Attributes { verb, group: metrics::GROUP, resource, namespace, name })?;
     let asked = found.ok_or_else(Error::no_such_resource)?;
     if !reads {
         return Err(Error::method_not_allowed());
@@ -149,16 +152,24 @@ fn allowed(target: &Target, verb: &str) -> bool {
     target.kind.has_verb(verb) && !placeless && !misplaced
 }
 
-fn authorize(user: &User, group: &str, rest: &[String], target: Option<&Target>, verb: &str) -> Result<(), Error> {
+/// Whether the user may. A collection that is narrowed to one name is asked for like that object.
+fn authorize(
+    user: &User,
+    cluster: &Cluster,
+    group: &str,
+    rest: &[String],
+    (target, query): (Option<&Target>, &Query),
+    verb: &str,
+) -> Result<(), Error> {
     let (resource, namespace, name) = match target {
         Some(target) => {
             let plural = &target.kind.plural;
             let resource = target.subresource.as_ref().map_or_else(|| plural.clone(), |sub| format!("{plural}/{sub}"));
-            (resource, target.namespace.as_deref().unwrap_or(""), target.name.as_deref().unwrap_or(""))
+            (resource, target.place_in_access(), target.name.as_deref().or_else(|| query.only_name(verb)).unwrap_or(""))
         }
         None => (rest.first().cloned().unwrap_or_default(), "", ""),
     };
-    user.authorize(Attributes { verb, group, resource: &resource, namespace, name })
+    user.authorize(cluster, Attributes { verb, group, resource: &resource, namespace, name })
 }
 
 async fn read_body(method: &Method, content: Body) -> Result<Bytes, Error> {
@@ -174,7 +185,7 @@ async fn read_body(method: &Method, content: Body) -> Result<Bytes, Error> {
 
 /// Paths that are no resources: versions, health, discovery, OpenAPI.
 fn plain_path(cluster: &Cluster, user: &User, request: &Request, words: &[&str]) -> Result<Response, Error> {
-    user.authorize_path(&request.method().as_str().to_ascii_lowercase(), request.uri().path())?;
+    user.authorize_path(cluster, &request.method().as_str().to_ascii_lowercase(), request.uri().path())?;
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return Err(Error::method_not_allowed());
     }

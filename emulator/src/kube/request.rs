@@ -64,6 +64,14 @@ impl Target {
     }
 }
 
+impl Target {
+    /// The namespace that access is judged in: a namespace itself is its own.
+    pub fn place_in_access(&self) -> &str {
+        let own = self.kind.group.is_empty() && self.kind.plural == "namespaces";
+        self.namespace.as_deref().or_else(|| self.name.as_deref().filter(|_| own)).unwrap_or("")
+    }
+}
+
 /// The options of a request.
 #[derive(Clone, Debug, Default)]
 pub struct Query(Vec<(String, String)>);
@@ -88,6 +96,13 @@ impl Query {
     /// A switch: `true`, `1`, or there without a value.
     pub fn flag(&self, name: &str) -> bool {
         self.0.iter().find(|(known, _)| known == name).is_some_and(|(_, value)| !matches!(value.as_str(), "false" | "0"))
+    }
+
+    /// The one name that a field selector narrows a list, a watch or a deletion of many to.
+    pub fn only_name(&self, verb: &str) -> Option<&str> {
+        let selector = self.get("fieldSelector").filter(|_| matches!(verb, "list" | "watch" | "deletecollection"))?;
+        let terms = selector.split(',').filter_map(|term| term.strip_prefix("metadata.name="));
+        terms.map(|name| name.trim_start_matches('=')).find(|name| !name.is_empty())
     }
 
     /// A whole number.

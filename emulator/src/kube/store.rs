@@ -5,16 +5,18 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use dashmap::DashMap;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use serde_json::Value;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::backend::Backend;
 use super::controllers::context::Memory;
 use super::custom;
 use super::kinds::{self, Kind, Served};
+use super::rbac;
 use crate::kernel::resource_id::ResourceId;
 
 /// How many changes a cluster keeps for watches that resume.
@@ -28,9 +30,21 @@ pub struct Store {
     hosts: DashMap<String, String>,
     /// The clusters that are stopped, by the same hosts: they keep their objects, but their names lead nowhere.
     stopped: DashMap<String, Arc<Cluster>>,
+    /// A user's own cluster in the place of them all.
+    backend: ArcSwapOption<Backend>,
 }
 
 impl Store {
+    /// The user's own cluster that takes the place of the simulated ones, if there is one.
+    pub fn backend(&self) -> Option<Arc<Backend>> {
+        self.backend.load_full()
+    }
+
+    /// Puts a user's own cluster in the place of the simulated ones.
+    pub fn set_backend(&self, backend: Option<Arc<Backend>>) {
+        self.backend.store(backend);
+    }
+
     /// The cluster whose API server has this host name.
     pub fn by_host(&self, host: &str) -> Option<Arc<Cluster>> {
         self.clusters.get(&host.to_ascii_lowercase()).map(|entry| entry.value().clone())
@@ -117,6 +131,8 @@ pub struct ClusterSpec {
     pub monitoring_token: String,
     /// The group that holds its nodes, `MC_…`.
     pub node_resource_group: String,
+    /// Whether the webhook of workload identity is on.
+    pub workload_identity: bool,
     /// Whether Entra's tokens are taken, and what they are worth.
     pub entra: Option<Entra>,
 }
@@ -242,6 +258,7 @@ pub struct Cluster {
     pub id: ResourceId,
     spec: ArcSwap<ClusterSpec>,
     pub(super) state: Mutex<State>,
+    rbac: Arc<RwLock<rbac::Index>>,
     signal: watch::Sender<Signal>,
     /// What the controllers remember; held while they run.
     pub(super) controllers: Mutex<Memory>,
@@ -250,11 +267,12 @@ pub struct Cluster {
 impl Cluster {
     /// A cluster without objects.
     pub fn new(spec: ClusterSpec) -> Self {
-        let state = Mutex::new(State::default());
+        let state = State { workload_identity: spec.workload_identity, ..State::default() };
         Self {
             id: spec.id.clone(),
             spec: ArcSwap::from_pointee(spec),
-            state,
+            rbac: state.rbac.clone(),
+            state: Mutex::new(state),
             signal: watch::Sender::new(Signal::default()),
             controllers: Mutex::default(),
         }
@@ -272,6 +290,7 @@ impl Cluster {
 
     /// Changes what it is made of; the host must stay.
     pub fn set_spec(&self, spec: ClusterSpec) {
+        self.state.lock().workload_identity = spec.workload_identity;
         self.spec.store(Arc::new(spec));
     }
 
@@ -288,6 +307,11 @@ impl Cluster {
     /// Lets new watches run after [`Cluster::close`].
     pub fn reopen(&self) {
         self.signal.send_modify(|signal| signal.closed = false);
+    }
+
+    /// The roles and bindings; must not be held across a change.
+    pub fn rbac(&self) -> RwLockReadGuard<'_, rbac::Index> {
+        self.rbac.read()
     }
 
     /// Runs `act` on the objects, then wakes the watches if anything changed.
@@ -382,6 +406,10 @@ pub(super) struct State {
     forgotten: u64,
     pub(super) objects: BTreeMap<Key, Arc<Value>>,
     pub(super) owned: BTreeMap<String, BTreeSet<Key>>,
+    /// Whether pods may have identities of Entra's: what the cluster is made of says so.
+    pub(super) workload_identity: bool,
+    /// Roles and bindings, beside the lock of the objects: a change may be judged while it is made.
+    rbac: Arc<RwLock<rbac::Index>>,
     changes: VecDeque<Change>,
     queue: VecDeque<Key>,
     dirty: BTreeMap<Key, (Arc<Value>, bool)>,
@@ -452,6 +480,10 @@ impl State {
     }
 
     fn note(&mut self, verb: Verb, key: Key, object: Arc<Value>, previous: Option<Arc<Value>>) {
+        if rbac::validate::concerns(key.kind()) {
+            let place = (key.namespace.clone(), key.name.clone());
+            self.rbac.write().note(key.kind, place, (verb != Verb::Deleted).then_some(&*object));
+        }
         if self.dirty.insert(key.clone(), (object.clone(), verb == Verb::Deleted)).is_none() {
             self.queue.push_back(key.clone());
         }

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::error::{Cause, Error};
+use super::kinds;
 use super::store::Cluster;
 use crate::kernel::clock::rfc3339_seconds;
 use crate::world::World;
@@ -30,10 +31,7 @@ pub(super) fn answer(world: &World, cluster: &Cluster, account: &Value, request:
     let audiences = given.unwrap_or_else(|| vec![json!(format!("https://{fqdn}")), json!(format!("\"{fqdn}\""))]);
     let now = world.clock.now();
     let mut bound = json!({ "namespace": namespace, "serviceaccount": { "name": name, "uid": metadata["uid"] } });
-    let object = &request["spec"]["boundObjectRef"];
-    if object.is_object() {
-        bound[text(&object["kind"]).to_lowercase()] = json!({ "name": object["name"], "uid": object["uid"] });
-    }
+    bind(cluster, &mut bound, &request["spec"]["boundObjectRef"], (&namespace, &name))?;
     let claims = json!({
         "aud": audiences,
         "exp": now.as_second() + seconds,
@@ -53,6 +51,47 @@ pub(super) fn answer(world: &World, cluster: &Cluster, account: &Value, request:
         "spec": { "audiences": audiences, "expirationSeconds": seconds, "boundObjectRef": request["spec"].get("boundObjectRef") },
         "status": { "token": world.workload_key.sign(&header, &claims), "expirationTimestamp": rfc3339_seconds(expires) },
     }))
+}
+
+/// Binds a token to the object that it shall end with; that of a pod tells its node too.
+fn bind(cluster: &Cluster, bound: &mut Value, reference: &Value, (namespace, account): (&str, &str)) -> Result<(), Error> {
+    if !reference.is_object() {
+        return Ok(());
+    }
+    let text = |field: &str| reference[field].as_str().unwrap_or_default();
+    let kind = match (text("apiVersion"), text("kind")) {
+        ("v1", "Pod") => *kinds::PODS,
+        ("v1", "Secret") => *kinds::SECRETS,
+        ("v1", "Node") => *kinds::NODES,
+        (version, kind) => {
+            return Err(Error::bad_request(format!("cannot bind token to object of type {version}, Kind={kind}")));
+        }
+    };
+    let name = text("name");
+    let object = cluster.get(kind, namespace, name).ok_or_else(|| Error::not_found(kind, name))?;
+    if kind.index == kinds::PODS.index && object["spec"]["serviceAccountName"] != account {
+        let message =
+            format!("cannot bind token for serviceaccount {account:?} to pod running with different serviceaccount name.");
+        return Err(Error::bad_request(message));
+    }
+    let uid = &object["metadata"]["uid"];
+    let asked = text("uid");
+    if !asked.is_empty() && *uid != asked {
+        let why = format!(
+            "the UID in the bound object reference ({asked}) does not match the UID in record. \
+             The object might have been deleted and then recreated"
+        );
+        return Err(Error::conflict_because(kind, name, &why));
+    }
+    bound[kind.singular()] = json!({ "name": name, "uid": uid });
+    let node = object["spec"]["nodeName"].as_str().filter(|node| !node.is_empty());
+    if let Some(node) = node {
+        bound["node"] = json!({ "name": node });
+        if let Some(found) = cluster.get(&kinds::NODES, "", node) {
+            bound["node"]["uid"] = found["metadata"]["uid"].clone();
+        }
+    }
+    Ok(())
 }
 
 /// A token lives at least ten minutes (`apis/authentication/validation`).

@@ -16,6 +16,7 @@ use super::http::{Context, json as answer};
 use super::kinds::{self, Kind};
 use super::objects::{Part, Write, place};
 use super::patch::{self, PatchType};
+use super::rbac::{self, escalation};
 use super::request::{Form, Query, Target, negotiate};
 use super::table::{self, IncludeObject};
 use super::{controllers, custom, reviews, scale, token_request, versions, watch};
@@ -180,9 +181,11 @@ impl Asked<'_> {
             return Err(Error::not_implemented(&format!("the creation of a {}", self.kind().kind)));
         }
         if reviews::is_review(self.kind()) {
-            let review = reviews::review(self.kind(), object, &self.context.user);
+            let Context { world, cluster, user } = self.context;
+            let review = reviews::review(world, cluster, self.kind(), object, user)?;
             return Ok(self.answer(StatusCode::CREATED, &review, &warnings));
         }
+        escalation::check(&self.context.cluster, &self.context.user, self.kind(), None, &object)?;
         let manager = self.manager();
         let created = self.context.cluster.create_with(
             &self.context.world,
@@ -212,6 +215,9 @@ impl Asked<'_> {
         }
         let object = self.object(&mut warnings)?;
         let (world, cluster) = (&self.context.world, &self.context.cluster);
+        if rbac::validate::concerns(self.kind()) {
+            escalation::check(cluster, &self.context.user, self.kind(), Some(&*self.existing()?), &object)?;
+        }
         let kept = convert::kept(self.kind(), object);
         let stored = cluster.update(world, self.kind().kept_as(), kept, Self::part(subresource), write)?;
         self.settle();
@@ -264,6 +270,7 @@ impl Asked<'_> {
             let mut new = body::take_object(kind, patched, validation, &mut warnings)
                 .map_err(|error| if validation == FieldValidation::Strict { strict_patch(error, &content) } else { error })?;
             self.check_place(&mut new)?;
+            escalation::check(cluster, &self.context.user, kind, Some(object), &new)?;
             Ok(convert::kept(kind, new))
         })?;
         self.settle();

@@ -12,6 +12,7 @@ use crate::kube::deletion::DeleteOptions;
 use crate::kube::kinds::Kind;
 use crate::kube::kubelet;
 use crate::kube::objects::Write;
+use crate::kube::scheduler::ledger::Ledger;
 use crate::kube::store::{Cluster, Due, Key};
 use crate::world::{self, World};
 
@@ -24,6 +25,8 @@ pub struct Memory {
     pub unschedulable: BTreeSet<Key>,
     /// The pods of each node.
     pub on_node: BTreeMap<String, BTreeSet<Key>>,
+    /// What the pods of each node ask for.
+    pub ledger: Ledger,
     /// What the nodes run.
     pub nodes: kubelet::Nodes,
 }

@@ -4,6 +4,7 @@
 //! All of them are level-triggered, as Kubernetes' own: a look compares what is with what should be, and may come once too often.
 //! What has to happen later (back-offs, graceful ends, deadlines) is a later look.
 
+mod account_tokens;
 pub mod context;
 mod definition;
 mod deployment;
@@ -26,7 +27,8 @@ use object::{controller_of, name, namespace, text, uid};
 
 use super::kinds::{self, Kind};
 use super::kubelet;
-use super::scheduler;
+use super::rbac::aggregation;
+use super::scheduler::{self, ledger};
 use super::store::{Cluster, Dirty, Due, Key};
 use crate::world::World;
 
@@ -119,6 +121,16 @@ fn notice(context: &mut Context, queue: &mut Queue, dirty: &Dirty) {
     } else if [kinds::CONFIG_MAPS.index, kinds::SECRETS.index].contains(&kind.index) && !dirty.deleted {
         context.memory.nodes.configuration_changed(&dirty.namespace).into_iter().for_each(|pod| queue.push(pod));
     }
+    if kind.index == kinds::CLUSTER_ROLES.index {
+        context.cluster.rbac().aggregates().for_each(|name| queue.push(Key::new(kind, "", name)));
+    }
+    if kind.index == kinds::SECRETS.index && account_tokens::is_for_token(&dirty.object) {
+        queue.push(Key::new(kind, &dirty.namespace, &dirty.name));
+    } else if kind.index == kinds::SERVICE_ACCOUNTS.index && dirty.deleted {
+        let (secrets, _) = context.cluster.list(&kinds::SECRETS, Some(&dirty.namespace));
+        let of_tokens = secrets.iter().filter(|secret| account_tokens::is_for_token(secret));
+        of_tokens.for_each(|secret| queue.push(key_of(&kinds::SECRETS, secret)));
+    }
     if dirty.deleted {
         context.memory.events.forget(uid(&dirty.object));
     }
@@ -136,7 +148,11 @@ fn notice_pod(context: &mut Context, queue: &mut Queue, key: Key, dirty: &Dirty)
             pods.insert(key.clone())
         };
     }
+    context.memory.ledger.note(&key, (!dirty.deleted).then_some(pod));
     if !dirty.deleted {
+        if ledger::has_ended(pod) {
+            retry_unschedulable(context, queue);
+        }
         return queue.push(key);
     }
     context.memory.unschedulable.remove(&key);
@@ -162,6 +178,10 @@ fn look(context: &mut Context, key: &Key) {
         replica_set::sync(context, key);
     } else if kind == kinds::CUSTOM_RESOURCE_DEFINITIONS.index {
         definition::sync(context, key);
+    } else if kind == kinds::SECRETS.index {
+        account_tokens::sync(context, key);
+    } else if kind == kinds::CLUSTER_ROLES.index {
+        aggregation::sync(context, key);
     } else if kind == kinds::PODS.index {
         look_at_pod(context, key);
     }

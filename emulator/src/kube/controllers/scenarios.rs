@@ -137,6 +137,7 @@ fn spec() -> ClusterSpec {
         admin_token: "admin".into(),
         monitoring_token: "admin".into(),
         node_resource_group: "mc".into(),
+        workload_identity: false,
         entra: None,
     }
 }

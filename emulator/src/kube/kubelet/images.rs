@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{Pod, containers, tell};
-use crate::acr::pull::{BasicCredential, Pulled, Reference, pull};
+use crate::acr::pull::{BasicCredential, Platform, Pulled, Reference, pull};
 use crate::kube::controllers::context::Context;
 use crate::kube::controllers::object::*;
 use crate::kube::kinds;
@@ -142,7 +142,10 @@ fn pull_now(
     let secrets = credentials(context, object, pod, &reference.host);
     let identity = context.cluster.spec().kubelet_identity.as_ref().map(|identity| identity.object_id);
     let began = context.now();
-    match pull(context.world, reference, identity, &secrets) {
+    let node = context.cluster.get(&kinds::NODES, "", &pod.node);
+    let is = |label_key, usual| node.as_deref().and_then(|node| label(node, label_key)).unwrap_or(usual);
+    let platform = Platform { os: is("kubernetes.io/os", "linux"), architecture: is("kubernetes.io/arch", "amd64") };
+    match pull(context.world, reference, platform, identity, &secrets) {
         Ok(image) => {
             let took = match context.now().duration_since(began).as_millis() {
                 0 => "0s".to_owned(),

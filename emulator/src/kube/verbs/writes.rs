@@ -11,6 +11,7 @@ use crate::kube::body::{self, FieldValidation, media_type};
 use crate::kube::convert;
 use crate::kube::error::{Cause, Error};
 use crate::kube::objects::Write;
+use crate::kube::rbac::escalation;
 use crate::kube::scale;
 
 /// How long a manager's name may be.
@@ -106,9 +107,11 @@ impl Asked<'_> {
         let mut warnings = Vec::new();
         let part = Self::part(subresource);
         let place = (self.namespace(), self.name());
+        let before = cluster.get(kept, self.namespace(), self.name());
         let (stored, made) = cluster.apply(world, kept, place, (&config, part, write.dry_run), |object| {
             let mut new = body::take_object(kept, object, validation, &mut warnings)?;
             self.check_place(&mut new)?;
+            escalation::check(cluster, &self.context.user, kept, before.as_deref(), &new)?;
             Ok(new)
         })?;
         self.settle();

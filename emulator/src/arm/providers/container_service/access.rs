@@ -26,6 +26,11 @@ pub(super) fn entra(properties: &Map<String, Value>) -> Option<Entra> {
     })
 }
 
+/// Whether a cluster's profile turns the webhook of workload identity on.
+pub(super) fn workload_identity(properties: &Map<String, Value>) -> bool {
+    properties.get("securityProfile").is_some_and(|profile| profile["workloadIdentity"]["enabled"] == true)
+}
+
 /// The kubeconfig of a role as `list…Credential` answers it.
 pub(super) fn list(request: &Request<'_>, role: Role) -> Result<Answer, Error> {
     let cluster = guard::cluster(request).ok_or_else(|| children::absent_cluster(request))?;
@@ -86,6 +91,9 @@ fn kubeconfig(request: &Request<'_>, resource: &Resource, role: Role, namespace:
         (None, Role::User, _) => Login::Token(&spec.user_token),
         (None, Role::Monitoring, _) => Login::Token(&spec.monitoring_token),
     };
+    if let Some(backend) = request.world.kube.backend() {
+        return Ok(credentials::of_backend(&backend, role, (name, group), namespace));
+    }
     let fqdn = host(request, resource).unwrap_or(&spec.fqdn);
     Ok(credentials::encoded(role, &Access { cluster: name, group, fqdn, ca_pem: &request.world.ca_pem, namespace, login }))
 }

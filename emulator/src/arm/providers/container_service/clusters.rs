@@ -177,6 +177,7 @@ fn run(world: &World, resource: &Resource, facts: &Facts, kubelet: &Kubelet) {
         admin_token: token(existing.as_ref().map(|spec| spec.admin_token.clone())),
         monitoring_token: token(existing.as_ref().map(|spec| spec.monitoring_token.clone())),
         node_resource_group: facts.node_resource_group.clone(),
+        workload_identity: access::workload_identity(&resource.properties),
         entra: access::entra(&resource.properties),
     };
     if existing.is_some() {

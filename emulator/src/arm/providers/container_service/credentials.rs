@@ -7,6 +7,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::kube::backend::Backend;
+
 /// Whose credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -98,6 +100,12 @@ impl Login<'_> {
 /// A kubeconfig as answers carry it.
 pub(super) fn encoded(role: Role, access: &Access<'_>) -> String {
     STANDARD.encode(kubeconfig(role, access))
+}
+
+/// The kubeconfig of a user's own cluster, under the names that AKS would give.
+pub(super) fn of_backend(backend: &Backend, role: Role, (cluster, group): (&str, &str), namespace: &str) -> String {
+    let user = format!("{}_{group}_{cluster}", role.name());
+    STANDARD.encode(backend.kubeconfig(cluster, &user, namespace))
 }
 
 fn kubeconfig(role: Role, access: &Access<'_>) -> String {

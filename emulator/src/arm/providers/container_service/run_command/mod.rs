@@ -29,6 +29,9 @@ pub(super) fn run(request: &Request<'_>) -> Result<Answer, Error> {
     if profile.is_some_and(|profile| profile["disableRunCommand"] == true) {
         return Err(errors::run_command_disabled());
     }
+    if request.world.kube.backend().is_some() {
+        return Err(crate::arm::error::not_implemented("run commands in a cluster of the user's own (--kubernetes-backend)"));
+    }
     let command = request.body["command"].as_str().filter(|command| !command.trim().is_empty());
     let command = command.ok_or_else(|| errors::invalid_parameter("command"))?;
     let files = archive::files(request.body["context"].as_str().unwrap_or_default()).map_err(|why| errors::bad_context(&why))?;

@@ -1,6 +1,8 @@
 //! What admission adds to new objects: a pod's service account with its token and pull secrets, tolerations and priority
 //! (the plugins ServiceAccount, DefaultTolerationSeconds, Priority), a Service's cluster IP.
 
+mod workload_identity;
+
 use serde_json::{Value, json};
 
 use super::error::{Cause, Error};
@@ -60,10 +62,48 @@ fn admit_pod(state: &State, world: &World, kind: &Kind, pod: &mut Value) -> Resu
         mount_token(world, spec);
     }
     tolerate(spec);
-    for (field, value) in [("priority", json!(0)), ("preemptionPolicy", json!("PreemptLowerPriority"))] {
-        if spec[field].is_null() {
-            spec[field] = value;
-        }
+    if state.workload_identity && workload_identity::is_wanted(pod) {
+        let tenant = world.directory.tenant.id.to_string();
+        workload_identity::mutate(pod, account, &tenant).map_err(|why| {
+            let webhook = "admission webhook \"mutation.azure-workload-identity.io\" denied the request";
+            Error::bad_request(format!("{webhook}: {why}"))
+        })?;
+    }
+    let spec = &mut pod["spec"];
+    prioritize(state, spec).map_err(|why| Error::forbidden_change(kind, &name, &why))
+}
+
+/// The classes that are there without an object.
+const SYSTEM_CLASSES: [(&str, i64); 2] = [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)];
+
+/// Gives a pod the priority of its class, or of the one that is for all others (`plugin/pkg/admission/priority`).
+fn prioritize(state: &State, spec: &mut Value) -> Result<(), String> {
+    let classes = || state.of_kind(&kinds::PRIORITY_CLASSES, None).map(|(_, class)| class);
+    let asked = spec["priorityClassName"].as_str().unwrap_or_default().to_owned();
+    let class = match asked.as_str() {
+        "" => classes().filter(|class| class["globalDefault"] == true).min_by_key(|class| class["value"].as_i64()),
+        name => classes().find(|class| class["metadata"]["name"] == name),
+    };
+    let of_system = SYSTEM_CLASSES.iter().find(|(name, _)| *name == asked).map(|(_, value)| *value);
+    let priority = match (class, of_system) {
+        (Some(class), _) => class["value"].as_i64().unwrap_or(0),
+        (None, Some(value)) => value,
+        (None, None) if asked.is_empty() => 0,
+        (None, None) => return Err(format!("no PriorityClass with name {asked} was found")),
+    };
+    if let Some(given) = spec["priority"].as_i64().filter(|given| *given != priority) {
+        return Err(format!(
+            "the integer value of priority ({given}) must not be provided in pod spec; priority admission controller computed \
+             {priority} from the given PriorityClass name"
+        ));
+    }
+    let policy = class.and_then(|class| class["preemptionPolicy"].as_str()).unwrap_or("PreemptLowerPriority").to_owned();
+    if let Some(class) = class {
+        spec["priorityClassName"] = class["metadata"]["name"].clone();
+    }
+    spec["priority"] = priority.into();
+    if spec["preemptionPolicy"].is_null() {
+        spec["preemptionPolicy"] = policy.into();
     }
     Ok(())
 }
