@@ -173,5 +173,5 @@ async fn no_number_of_replicas_stops_the_emulator() {
     let events = format!("{}/api/v1/namespaces/default/events?fieldSelector=reason=FailedCreate", scene.cluster.server);
     let refusal = scene.cluster.user.get(&events).await.json();
     let message = refusal["items"][0]["message"].as_str().unwrap_or_default().to_owned();
-    assert!(message.contains("at most 500 pods"), "{refusal}");
+    assert!(message.contains("at most 2000 pods"), "{refusal}");
 }

@@ -6,6 +6,7 @@ pub mod aks;
 mod answer;
 pub mod archive;
 mod cluster;
+pub mod kube;
 pub mod registry;
 
 use std::path::PathBuf;

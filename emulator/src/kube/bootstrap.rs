@@ -5,9 +5,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::store::{Cluster, ClusterSpec};
-use super::{controllers, kinds, nodes, rbac};
+use super::{controllers, furnish, kinds, nodes, rbac};
 use crate::kernel::resource_id::ResourceId;
 use crate::world::World;
+
+/// The address of the API server in the eyes of the cluster: one of a range that is kept for documentation.
+const API_SERVER: &str = "192.0.2.1";
 
 /// Makes a cluster with its namespaces, its own service and its nodes.
 pub fn provision(world: &World, spec: ClusterSpec) -> Arc<Cluster> {
@@ -21,6 +24,10 @@ pub fn provision(world: &World, spec: ClusterSpec) -> Arc<Cluster> {
         tracing::warn!("cannot make the service of the API server: {error}");
     }
     rbac::defaults::furnish(world, &cluster);
+    furnish::cluster(world, &cluster);
+    if let Err(error) = cluster.create(world, &kinds::ENDPOINTS, api_server_endpoints()) {
+        tracing::warn!("cannot make the endpoints of the API server: {error}");
+    }
     nodes::reconcile(world, &cluster);
     controllers::settle(world, &cluster);
     world.kube.insert(cluster.clone());
@@ -40,6 +47,14 @@ fn api_server_service() -> Value {
             "clusterIP": "10.0.0.1",
             "ports": [{ "name": "https", "port": 443, "protocol": "TCP", "targetPort": 443 }],
         },
+    })
+}
+
+/// Where the service of the API server leads to: what AKS puts there is an address outside of the cluster.
+fn api_server_endpoints() -> Value {
+    json!({
+        "metadata": { "name": "kubernetes", "namespace": "default", "labels": { "endpointslice.kubernetes.io/skip-mirror": "true" } },
+        "subsets": [{ "addresses": [{ "ip": API_SERVER }], "ports": [{ "name": "https", "port": 443, "protocol": "TCP" }] }],
     })
 }
 

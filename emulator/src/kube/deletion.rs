@@ -115,7 +115,8 @@ fn finish(state: &mut State, world: &World, mut steps: Vec<Step>) {
 pub(super) fn may_go(kind: &Kind, object: &Value) -> bool {
     let metadata = &object["metadata"];
     let held = metadata["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty())
-        || kind.index == kinds::NAMESPACES.index
+        || (kind.index == kinds::NAMESPACES.index
+            && object["spec"]["finalizers"].as_array().is_some_and(|held| !held.is_empty()))
         || (kind.index == kinds::PODS.index && metadata["deletionGracePeriodSeconds"].as_i64() != Some(0));
     !metadata["deletionTimestamp"].is_null() && !held
 }
@@ -328,9 +329,20 @@ fn contents<'a>(state: &'a State, namespace: &'a str) -> impl Iterator<Item = &'
     kinds.flat_map(move |kind| state.of_kind(kind, Some(namespace))).map(|(key, _)| key)
 }
 
+/// Lets a namespace that holds nothing any more go, if nobody else has a finalizer on it.
 fn end_namespace(state: &mut State, steps: &mut Vec<Step>, namespace: &str) {
-    if contents(state, namespace).next().is_none() {
-        take(state, steps, &Key::new(&kinds::NAMESPACES, "", namespace));
+    let key = Key::new(&kinds::NAMESPACES, "", namespace);
+    if contents(state, namespace).next().is_some() {
+        return;
+    }
+    let Some(mut new) = state.objects.get(&key).map(|namespace| (**namespace).clone()) else { return };
+    let held = new["spec"]["finalizers"].as_array().into_iter().flatten();
+    let left: Vec<Value> = held.filter(|finalizer| *finalizer != "kubernetes").cloned().collect();
+    new["spec"]["finalizers"] = left.into();
+    if may_go(key.kind(), &new) {
+        take(state, steps, &key);
+    } else if state.objects.get(&key).is_some_and(|old| **old != new) {
+        state.put(key, new);
     }
 }
 

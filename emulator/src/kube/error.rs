@@ -222,6 +222,14 @@ impl Error {
         Self::forbidden(&kind.group, &kind.plural, name, format!("{what} is forbidden: {why}"))
     }
 
+    /// The same with a cause in its details.
+    pub fn because(mut self, reason: &str, message: &str, field: &str) -> Self {
+        if let Some(Value::Object(details)) = self.details.as_deref_mut() {
+            details.insert("causes".into(), json!([{"reason": reason, "message": message, "field": field}]));
+        }
+        self
+    }
+
     /// 405.
     pub fn method_not_allowed() -> Self {
         let message = "the server does not allow this method on the requested resource";
@@ -281,6 +289,22 @@ impl Error {
     /// 415 with the types that would do.
     pub fn unsupported_media_type(message: impl Into<String>) -> Self {
         Self::new(415, "UnsupportedMediaType", message, Some(json!({})))
+    }
+
+    /// 429: a pod's disruption budget does not allow its eviction.
+    pub fn disruption(cause: &str, retry_after: Option<i64>) -> Self {
+        let mut details = json!({"causes": [{"reason": "DisruptionBudget", "message": cause}]});
+        if let Some(seconds) = retry_after {
+            details["retryAfterSeconds"] = seconds.into();
+        }
+        let message = "Cannot evict pod as it would violate the pod's disruption budget.";
+        Self::new(429, "TooManyRequests", message, Some(details))
+    }
+
+    /// A pod that several budgets select cannot be evicted. Kubernetes answers 500, and so does azlet: clients stop at it.
+    pub fn several_budgets() -> Self {
+        let message = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
+        Self::new(500, "InternalError", message, Some(json!({"causes": [{"message": message}]})))
     }
 
     /// The `Status` object.

@@ -17,6 +17,8 @@ pub mod direct;
 pub mod discovery;
 mod ephemeral;
 pub mod error;
+mod eviction;
+mod furnish;
 mod health;
 mod http;
 pub mod kinds;

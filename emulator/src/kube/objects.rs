@@ -100,6 +100,9 @@ impl Cluster {
             };
             let mut applied = config.apply(kind, &old, now)?;
             let mut new = updated(kind, &old, typed(applied.object.take())?, part)?;
+            if part == Part::Main {
+                admission::admit_change(state, world, kind, &old, &mut new)?;
+            }
             applied.finish(&mut new);
             Ok((store(state, world, kind, key, &old, new, dry_run)?, false))
         })
@@ -155,6 +158,9 @@ impl Cluster {
             let key = Key::new(kind, namespace, name);
             let Some(old) = state.objects.get(&key).cloned() else { return Err(Error::not_found(kind, name)) };
             let mut new = updated(kind, &old, change(&old)?, part)?;
+            if part == Part::Main {
+                admission::admit_change(state, world, kind, &old, &mut new)?;
+            }
             apply::updated(kind, &old, &mut new, write.writer, world.clock.now());
             store(state, world, kind, key, &old, new, write.dry_run)
         })
@@ -201,6 +207,7 @@ fn create(
     if state.objects.contains_key(&key) {
         return Err(Error::already_exists(kind, &name));
     }
+    admission::quota::admit(state, kind, &object, dry_run)?;
     order(kind, &mut object);
     if dry_run {
         return Ok(Arc::new(object));
@@ -282,7 +289,9 @@ fn check_namespace(state: &State, kind: &Kind, namespace: &str, name: &str) -> R
     }
     let plural = kind.qualified_plural();
     let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
-    Err(Error::forbidden(&kind.group, &kind.plural, name, format!("{plural} \"{name}\" is forbidden: {why}")))
+    let refusal = Error::forbidden(&kind.group, &kind.plural, name, format!("{plural} \"{name}\" is forbidden: {why}"));
+    let cause = format!("namespace {namespace} is being terminated");
+    Err(refusal.because("NamespaceTerminating", &cause, "metadata.namespace"))
 }
 
 /// What the controllers of a real cluster put into each namespace.

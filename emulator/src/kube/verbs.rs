@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use super::apply::wire;
 use super::body::{self, FieldValidation, media_type};
 use super::convert;
-use super::deletion::DeleteOptions;
 use super::error::{Cause, Error};
 use super::http::{Context, json as answer};
 use super::kinds::{self, Kind};
@@ -19,7 +18,7 @@ use super::patch::{self, PatchType};
 use super::rbac::{self, escalation};
 use super::request::{Form, Query, Target, negotiate};
 use super::table::{self, IncludeObject};
-use super::{controllers, custom, reviews, scale, token_request, versions, watch};
+use super::{controllers, custom, eviction, reviews, scale, token_request, versions, watch};
 
 mod deletes;
 mod lists;
@@ -291,11 +290,8 @@ impl Asked<'_> {
         let validation = FieldValidation::of(self.query)?;
         let value = body::read_value(self.content_type(), self.content, "Eviction")?;
         let eviction = body::take_typed("policy", "v1", "Eviction", value, validation, &mut Vec::new())?;
-        let options = &eviction["deleteOptions"];
-        let dry_run = self.query.dry_run()? || options["dryRun"].as_array().is_some_and(|stages| !stages.is_empty());
-        let options =
-            DeleteOptions { grace_period_seconds: options["gracePeriodSeconds"].as_i64(), dry_run, ..DeleteOptions::default() };
-        self.context.cluster.delete(&self.context.world, self.kind(), self.namespace(), self.name(), &options)?;
+        let (world, cluster, place) = (&self.context.world, &self.context.cluster, (self.namespace(), self.name()));
+        eviction::evict(world, cluster, place, &eviction, self.query.dry_run()?)?;
         self.settle();
         let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
         Ok(answer(StatusCode::CREATED, &status))

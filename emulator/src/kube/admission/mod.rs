@@ -1,11 +1,17 @@
 //! What admission adds to new objects: a pod's service account with its token and pull secrets, tolerations and priority
-//! (the plugins ServiceAccount, DefaultTolerationSeconds, Priority), a Service's cluster IP.
+//! (the plugins ServiceAccount, DefaultTolerationSeconds, Priority), a Service's addresses and ports.
+
+mod jobs;
+mod limits;
+mod pod_security;
+pub mod quota;
+mod services;
 
 mod workload_identity;
 
 use serde_json::{Value, json};
 
-use super::error::{Cause, Error};
+use super::error::Error;
 use super::kinds::{self, Kind};
 use super::store::{Key, State};
 use crate::kernel::ids::KUBERNETES_SUFFIX;
@@ -19,8 +25,26 @@ pub(super) fn admit(state: &State, world: &World, kind: &Kind, object: &mut Valu
         return Ok(());
     }
     match kind.kind.as_str() {
-        "Pod" => admit_pod(state, world, kind, object),
-        "Service" => admit_service(state, kind, object),
+        "Pod" => {
+            admit_pod(state, world, kind, object)?;
+            prioritize(state, kind, object)?;
+            limits::admit(state, kind, object)?;
+            pod_security::admit(state, kind, object)
+        }
+        "Job" => {
+            jobs::admit(object);
+            Ok(())
+        }
+        "PersistentVolumeClaim" => limits::admit(state, kind, object),
+        "Service" => services::admit(state, world, kind, object, None),
+        _ => Ok(()),
+    }
+}
+
+/// Admits a changed object, or refuses it.
+pub(super) fn admit_change(state: &State, world: &World, kind: &Kind, old: &Value, object: &mut Value) -> Result<(), Error> {
+    match kind.kind.as_str() {
+        "Service" => services::admit(state, world, kind, object, Some(old)),
         _ => Ok(()),
     }
 }
@@ -69,41 +93,41 @@ fn admit_pod(state: &State, world: &World, kind: &Kind, pod: &mut Value) -> Resu
             Error::bad_request(format!("{webhook}: {why}"))
         })?;
     }
-    let spec = &mut pod["spec"];
-    prioritize(state, spec).map_err(|why| Error::forbidden_change(kind, &name, &why))
+    Ok(())
 }
 
-/// The classes that are there without an object.
-const SYSTEM_CLASSES: [(&str, i64); 2] = [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)];
-
-/// Gives a pod the priority of its class, or of the one that is for all others (`plugin/pkg/admission/priority`).
-fn prioritize(state: &State, spec: &mut Value) -> Result<(), String> {
-    let classes = || state.of_kind(&kinds::PRIORITY_CLASSES, None).map(|(_, class)| class);
-    let asked = spec["priorityClassName"].as_str().unwrap_or_default().to_owned();
+/// Gives a pod the priority of its class, or of the one that is the cluster's default (the plugin Priority).
+fn prioritize(state: &State, kind: &Kind, pod: &mut Value) -> Result<(), Error> {
+    let name = pod["metadata"]["name"].as_str().unwrap_or("").to_owned();
+    let Some(spec) = pod.get_mut("spec").filter(|spec| spec.is_object()) else { return Ok(()) };
+    let refuse = |why: String| {
+        let message = format!("pods \"{name}\" is forbidden: {why}");
+        Err(Error::forbidden(&kind.group, &kind.plural, &name, message))
+    };
+    let classes = kinds::by_group("scheduling.k8s.io", "PriorityClass");
+    let asked = spec["priorityClassName"].as_str().unwrap_or("").to_owned();
+    let mut all = classes.into_iter().flat_map(|classes| state.of_kind(classes, None)).map(|(_, class)| class);
     let class = match asked.as_str() {
-        "" => classes().filter(|class| class["globalDefault"] == true).min_by_key(|class| class["value"].as_i64()),
-        name => classes().find(|class| class["metadata"]["name"] == name),
+        "" => all.filter(|class| class["globalDefault"] == true).min_by_key(|class| class["value"].as_i64()),
+        asked => match all.find(|class| class["metadata"]["name"] == asked) {
+            Some(class) => Some(class),
+            None => return refuse(format!("no PriorityClass with name {asked} was found")),
+        },
     };
-    let of_system = SYSTEM_CLASSES.iter().find(|(name, _)| *name == asked).map(|(_, value)| *value);
-    let priority = match (class, of_system) {
-        (Some(class), _) => class["value"].as_i64().unwrap_or(0),
-        (None, Some(value)) => value,
-        (None, None) if asked.is_empty() => 0,
-        (None, None) => return Err(format!("no PriorityClass with name {asked} was found")),
-    };
-    if let Some(given) = spec["priority"].as_i64().filter(|given| *given != priority) {
-        return Err(format!(
-            "the integer value of priority ({given}) must not be provided in pod spec; priority admission controller computed \
-             {priority} from the given PriorityClass name"
+    let priority = class.map_or(json!(0), |class| class["value"].clone());
+    if spec["priority"].as_i64().is_some_and(|given| Some(given) != priority.as_i64()) {
+        let given = spec["priority"].clone();
+        return refuse(format!(
+            "the integer value of priority ({given}) must not be provided in pod spec; priority admission controller computed {priority} from the given PriorityClass name"
         ));
     }
-    let policy = class.and_then(|class| class["preemptionPolicy"].as_str()).unwrap_or("PreemptLowerPriority").to_owned();
     if let Some(class) = class {
         spec["priorityClassName"] = class["metadata"]["name"].clone();
     }
-    spec["priority"] = priority.into();
+    spec["priority"] = priority;
+    let policy = class.map(|class| class["preemptionPolicy"].clone()).filter(|policy| policy.is_string());
     if spec["preemptionPolicy"].is_null() {
-        spec["preemptionPolicy"] = policy.into();
+        spec["preemptionPolicy"] = policy.unwrap_or_else(|| json!("PreemptLowerPriority"));
     }
     Ok(())
 }
@@ -149,34 +173,4 @@ fn tolerate(spec: &mut Value) {
         }
     }
     spec["tolerations"] = tolerations.into();
-}
-
-/// Gives a Service an address out of 10.0.0.0/16: the first free one behind those of the cluster's own.
-fn admit_service(state: &State, kind: &Kind, service: &mut Value) -> Result<(), Error> {
-    let name = service["metadata"]["name"].as_str().unwrap_or("").to_owned();
-    let spec = &mut service["spec"];
-    if !spec.is_object() || spec["type"] == "ExternalName" {
-        return Ok(());
-    }
-    let taken = |address: &str| state.of_kind(kind, None).any(|(_, service)| service["spec"]["clusterIP"] == address);
-    let address = match spec["clusterIP"].as_str().filter(|address| !address.is_empty()) {
-        Some(address) if address != "None" && taken(address) => {
-            let why = format!("failed to allocate IP {address}: provided IP is already allocated");
-            let cause = Cause::invalid("spec.clusterIPs", &json!([address]), &why);
-            return Err(Error::invalid(kind, &name, &[cause]));
-        }
-        Some(address) => address.to_owned(),
-        None => (20..65_000_u32)
-            .map(|number| format!("10.0.{}.{}", number / 256, number % 256))
-            .find(|address| !taken(address))
-            .unwrap_or_default(),
-    };
-    spec["clusterIP"] = address.clone().into();
-    spec["clusterIPs"] = json!([address]);
-    for (field, value) in [("ipFamilies", json!(["IPv4"])), ("ipFamilyPolicy", json!("SingleStack"))] {
-        if spec[field].is_null() {
-            spec[field] = value;
-        }
-    }
-    Ok(())
 }

@@ -27,8 +27,25 @@ pub struct Memory {
     pub on_node: BTreeMap<String, BTreeSet<Key>>,
     /// What the pods of each node ask for.
     pub ledger: Ledger,
+    /// Pods that nobody controls, by namespace.
+    pub orphans: BTreeMap<String, BTreeSet<Key>>,
+    /// Services and the like that selected a pod when it was last looked at.
+    pub followers: BTreeMap<Key, BTreeSet<Key>>,
+    /// How often in a row, and when last, the API server refused what a controller wanted.
+    pub refused: BTreeMap<Key, (u32, Timestamp)>,
+    /// When the load balancers that are being made will be there, by Service.
+    pub balancers: BTreeMap<Key, Timestamp>,
+    /// Since when pods may no longer stay on their nodes.
+    pub evictions: BTreeMap<Key, Timestamp>,
     /// What the nodes run.
     pub nodes: kubelet::Nodes,
+}
+
+impl Memory {
+    /// The pods of a namespace that nobody controls.
+    pub fn orphans(&self, namespace: &str) -> impl Iterator<Item = &Key> {
+        self.orphans.get(namespace).into_iter().flatten()
+    }
 }
 
 /// A controller's tools.

@@ -86,6 +86,7 @@ fn status_of(deployment: &Value, new: Option<&Value>, old: &[Arc<Value>], rollin
     let counted = Value::Object(status.clone());
     if rolling && progress_deadline(deployment).is_some() {
         progress(deployment, &counted, new, &mut conditions, now);
+        replica_failure(new, old, &mut conditions, now);
     }
     if let Some(collisions) = number(deployment, "/status/collisionCount") {
         status.insert("collisionCount".into(), collisions.into());
@@ -136,6 +137,18 @@ fn progress(deployment: &Value, status: &Value, new: Option<&Value>, conditions:
     } else if deadline_of(deployment, current.as_ref()).is_some_and(|deadline| now >= deadline) {
         let message = format!("{subject} has timed out progressing.");
         set_condition(conditions, "Progressing", "False", PROGRESS_DEADLINE_EXCEEDED, &message, now);
+    }
+}
+
+/// What keeps a ReplicaSet from creating pods, as its own condition tells it.
+fn replica_failure(new: Option<&Value>, old: &[Arc<Value>], conditions: &mut Vec<Value>, now: Timestamp) {
+    let mut sets = new.into_iter().chain(old.iter().map(Arc::as_ref));
+    match sets.find_map(|set| condition(set, "ReplicaFailure")) {
+        Some(failure) => {
+            let (status, reason, message) = (text(failure, "/status"), text(failure, "/reason"), text(failure, "/message"));
+            set_condition(conditions, "ReplicaFailure", status, reason, message, now);
+        }
+        None => conditions.retain(|condition| condition["type"] != "ReplicaFailure"),
     }
 }
 

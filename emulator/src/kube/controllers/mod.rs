@@ -5,31 +5,44 @@
 //! What has to happen later (back-offs, graceful ends, deadlines) is a later look.
 
 mod account_tokens;
+mod autoscaler;
+mod claims;
+mod conditions;
 pub mod context;
+pub mod cron_job;
+mod daemon_set;
 mod definition;
 mod deployment;
 mod deployment_status;
+mod disruption;
 pub mod events;
 mod hash;
+mod job;
+mod namespaces;
+mod nodes;
+mod notice;
 pub mod object;
+mod pods;
+mod quota;
 mod replica_set;
+mod revisions;
 mod rolling;
 #[cfg(test)]
 mod scenarios;
+mod services;
+mod stateful_set;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use context::{Context, key_of};
-use object::{controller_of, name, namespace, text, uid};
+use object::{name, text};
 
-use super::kinds::{self, Kind};
+use super::kinds;
 use super::kubelet;
 use super::rbac::aggregation;
-use super::scheduler::{self, ledger};
-use super::store::{Cluster, Dirty, Due, Key};
+use super::scheduler;
+use super::store::{Cluster, Due, Key};
 use crate::world::World;
 
 /// How many looks one run may take: far beyond what any real change needs, so that a mistake cannot hang the emulator.
@@ -86,7 +99,7 @@ fn run(world: &World, cluster: &Cluster, first: Option<Key>) {
     queue.order.extend(first);
     for _ in 0..MOST_LOOKS {
         while let Some(dirty) = cluster.next_dirty() {
-            notice(&mut context, &mut queue, &dirty);
+            notice::notice(&mut context, &mut queue, &dirty);
         }
         let Some(key) = queue.pop() else { return };
         look(&mut context, &key);
@@ -97,99 +110,35 @@ fn run(world: &World, cluster: &Cluster, first: Option<Key>) {
     );
 }
 
-/// What a change means to the controllers.
-fn notice(context: &mut Context, queue: &mut Queue, dirty: &Dirty) {
-    let kind = dirty.kind;
-    let key = Key::new(kind, &dirty.namespace, &dirty.name);
-    if kind.index == kinds::PODS.index {
-        notice_pod(context, queue, key, dirty);
-    } else if kind.index == kinds::REPLICA_SETS.index {
-        push_controller(queue, &dirty.object, &kinds::DEPLOYMENTS);
-        queue.push(key);
-    } else if kind.index == kinds::DEPLOYMENTS.index {
-        queue.push(key);
-    } else if kind.index == kinds::CUSTOM_RESOURCE_DEFINITIONS.index || kind.custom.is_some() {
-        definition::concerned(context, &key, dirty).into_iter().for_each(|key| queue.push(key));
-    } else if kind.index == kinds::NODES.index {
-        if dirty.deleted {
-            for pod in context.memory.on_node.remove(&dirty.name).unwrap_or_default() {
-                context.remove_now(&pod);
-            }
-            context.memory.nodes.forget_node(&dirty.name);
-        }
-        retry_unschedulable(context, queue);
-    } else if [kinds::CONFIG_MAPS.index, kinds::SECRETS.index].contains(&kind.index) && !dirty.deleted {
-        context.memory.nodes.configuration_changed(&dirty.namespace).into_iter().for_each(|pod| queue.push(pod));
-    }
-    if kind.index == kinds::CLUSTER_ROLES.index {
-        context.cluster.rbac().aggregates().for_each(|name| queue.push(Key::new(kind, "", name)));
-    }
-    if kind.index == kinds::SECRETS.index && account_tokens::is_for_token(&dirty.object) {
-        queue.push(Key::new(kind, &dirty.namespace, &dirty.name));
-    } else if kind.index == kinds::SERVICE_ACCOUNTS.index && dirty.deleted {
-        let (secrets, _) = context.cluster.list(&kinds::SECRETS, Some(&dirty.namespace));
-        let of_tokens = secrets.iter().filter(|secret| account_tokens::is_for_token(secret));
-        of_tokens.for_each(|secret| queue.push(key_of(&kinds::SECRETS, secret)));
-    }
-    if dirty.deleted {
-        context.memory.events.forget(uid(&dirty.object));
-    }
-}
-
-fn notice_pod(context: &mut Context, queue: &mut Queue, key: Key, dirty: &Dirty) {
-    let pod = &dirty.object;
-    let node = text(pod, "/spec/nodeName");
-    push_controller(queue, pod, &kinds::REPLICA_SETS);
-    if !node.is_empty() {
-        let pods = context.memory.on_node.entry(node.to_owned()).or_default();
-        if dirty.deleted {
-            pods.remove(&key)
-        } else {
-            pods.insert(key.clone())
-        };
-    }
-    context.memory.ledger.note(&key, (!dirty.deleted).then_some(pod));
-    if !dirty.deleted {
-        if ledger::has_ended(pod) {
-            retry_unschedulable(context, queue);
-        }
-        return queue.push(key);
-    }
-    context.memory.unschedulable.remove(&key);
-    kubelet::removed(context, pod);
-    retry_unschedulable(context, queue);
-}
-
-fn retry_unschedulable(context: &Context, queue: &mut Queue) {
-    context.memory.unschedulable.iter().cloned().for_each(|key| queue.push(key));
-}
-
-fn push_controller(queue: &mut Queue, object: &Value, kind: &Kind) {
-    if let Some(owner) = controller_of(object).filter(|owner| owner["kind"] == kind.kind) {
-        queue.push(Key::new(kind, namespace(object), text(owner, "/name")));
-    }
-}
-
 fn look(context: &mut Context, key: &Key) {
-    let kind = key.kind().index;
-    if kind == kinds::DEPLOYMENTS.index {
-        deployment::sync(context, key);
-    } else if kind == kinds::REPLICA_SETS.index {
-        replica_set::sync(context, key);
-    } else if kind == kinds::CUSTOM_RESOURCE_DEFINITIONS.index {
-        definition::sync(context, key);
-    } else if kind == kinds::SECRETS.index {
-        account_tokens::sync(context, key);
-    } else if kind == kinds::CLUSTER_ROLES.index {
-        aggregation::sync(context, key);
-    } else if kind == kinds::PODS.index {
-        look_at_pod(context, key);
+    let kind = key.kind();
+    match (kind.group.as_str(), kind.kind.as_str()) {
+        ("", "Pod") => look_at_pod(context, key),
+        ("", "ReplicationController") | ("apps", "ReplicaSet") => replica_set::sync(context, key),
+        ("", "Service") => services::sync(context, key),
+        ("policy", "PodDisruptionBudget") => disruption::sync(context, key),
+        ("apps", "DaemonSet") => daemon_set::sync(context, key),
+        ("apps", "StatefulSet") => stateful_set::sync(context, key),
+        ("batch", "CronJob") => cron_job::sync(context, key),
+        ("batch", "Job") => job::sync(context, key),
+        ("", "Namespace") => namespaces::sync(context, key),
+        ("", "Node") => nodes::sync(context, key),
+        ("", "PersistentVolume") => claims::sync_volume(context, key),
+        ("", "PersistentVolumeClaim") => claims::sync(context, key),
+        ("", "ResourceQuota") => quota::sync(context, key),
+        ("autoscaling", "HorizontalPodAutoscaler") => autoscaler::sync(context, key),
+        ("apps", "Deployment") => deployment::sync(context, key),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => definition::sync(context, key),
+        ("", "Secret") => account_tokens::sync(context, key),
+        ("rbac.authorization.k8s.io", "ClusterRole") => aggregation::sync(context, key),
+        _ => {}
     }
 }
 
 fn look_at_pod(context: &mut Context, key: &Key) {
     let Some(pod) = context.get(key) else { return };
     debug_assert_eq!(key_of(&kinds::PODS, &pod), *key, "{}", name(&pod));
+    nodes::look_at_pod(context, key, &pod);
     if text(&pod, "/spec/nodeName").is_empty() {
         context.manager = SCHEDULER;
         scheduler::schedule(context, key, &pod);

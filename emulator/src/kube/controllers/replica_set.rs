@@ -1,88 +1,72 @@
-//! The ReplicaSet controller: as many pods as wanted, which of them go first, and the counts in the status.
-//! Rule: the ReplicaSet controller of kube-controller-manager 1.33 (`ActivePodsWithRanks` for the order of deletion).
+//! The controllers of ReplicaSets and ReplicationControllers: as many pods as wanted, which of them go first, and the status.
+//! Rule: the ReplicaSet controller of kube-controller-manager 1.34 (`ActivePodsWithRanks` for the order of deletion); that of
+//! ReplicationControllers is the same with another selector.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::context::{Context, key_of};
+use super::conditions;
+use super::context::Context;
 use super::object::*;
-use crate::kube::kinds;
+use super::pods::{self, Owner, is_active};
 use crate::kube::store::Key;
 
-const COMPONENT: &str = "replicaset-controller";
-/// The most pods that one look deletes, as the controller's burst; [`MOST_PODS`] keeps creation below it.
+/// The most pods that one look deletes, as the controller's burst.
 const BURST: usize = 500;
 const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 
 /// The most pods that azlet runs for one ReplicaSet: what is wanted beyond is refused by an event, as a quota would, so that no number
 /// in a request can stop the emulator.
-const MOST_PODS: usize = 500;
+const MOST_PODS: usize = 2_000;
 
-/// Brings one ReplicaSet to what it wants.
+/// Brings one ReplicaSet or ReplicationController to what it wants.
 pub fn sync(context: &mut Context, key: &Key) {
     let Some(set) = context.get(key) else { return };
-    let pods = active_pods(context, &set);
+    let component = if key.kind().kind == "ReplicaSet" { "replicaset-controller" } else { "replication-controller" };
+    let owner = Owner { kind: key.kind(), object: &set, component };
+    let mut pods = owner.pods(context);
+    pods.retain(|pod| is_active(pod));
     let wanted = usize::try_from(number(&set, "/spec/replicas").unwrap_or(1)).unwrap_or(0);
-    if !is_terminating(&set) {
-        let allowed = wanted.min(MOST_PODS);
-        if pods.len() < allowed {
-            for _ in pods.len()..allowed {
-                create_pod(context, &set);
-            }
-            if wanted > MOST_PODS {
-                let message =
-                    format!("Error creating: azlet runs at most {MOST_PODS} pods of one ReplicaSet; {wanted} are wanted");
-                context.event(&kinds::REPLICA_SETS, &set, "Warning", "FailedCreate", &message, COMPONENT);
-            }
-        } else if pods.len() > wanted {
-            delete_pods(context, &set, &pods, pods.len() - wanted);
+    let mut failure = None;
+    if pods::must_wait(context, key) && pods.len() < wanted {
+        // Each try has a pod of another name, so that the message would never be the same twice.
+        failure = condition(&set, "ReplicaFailure").map(|known| ("FailedCreate", text(known, "/message").to_owned()));
+    } else if !is_terminating(&set) {
+        failure = manage(context, &owner, &pods, wanted);
+        if failure.is_none() {
+            context.memory.refused.remove(key);
         }
     }
     // The status counts the pods that were seen, as the controller's cache would have them: the next look counts the rest.
-    write_status(context, key, &set);
+    write_status(context, key, &owner, failure);
 }
 
-fn active_pods(context: &Context, set: &Value) -> Vec<Arc<Value>> {
-    let mut pods = context.owned(uid(set), &kinds::PODS);
-    pods.retain(|pod| !is_terminating(pod) && !matches!(text(pod, "/status/phase"), "Succeeded" | "Failed"));
-    pods.retain(|pod| controller_of(pod).is_some_and(|owner| text(owner, "/uid") == uid(set)));
-    // A pod whose labels were changed is no longer one of ours: it lives on, alone.
-    let (ours, strangers): (Vec<_>, Vec<_>) =
-        pods.into_iter().partition(|pod| selects(&set["spec"]["selector"], &pod["metadata"]["labels"]));
-    for stranger in strangers {
-        context.modify(&key_of(&kinds::PODS, &stranger), |pod| {
-            map_at(pod, &["metadata"]).shift_remove("ownerReferences");
-        });
+/// Creates or deletes pods; what went wrong if something did: reason and message.
+fn manage(context: &mut Context, owner: &Owner, pods: &[Arc<Value>], wanted: usize) -> Option<(&'static str, String)> {
+    let allowed = wanted.min(MOST_PODS);
+    if pods.len() > wanted {
+        delete_pods(context, owner, pods, pods.len() - wanted);
+        return None;
     }
-    ours
+    let template = &owner.object["spec"]["template"];
+    let prefix = format!("{}-", name(owner.object));
+    for _ in pods.len()..allowed {
+        // One refusal is enough: the next pod would be refused for the same reason.
+        if let Err(error) = owner.create_pod(context, pods::from_template(owner, template, &prefix, None)) {
+            return Some(("FailedCreate", error.to_string()));
+        }
+    }
+    if wanted > MOST_PODS && pods.len() < allowed {
+        let message =
+            format!("Error creating: azlet runs at most {MOST_PODS} pods of one {}; {wanted} are wanted", owner.kind.kind);
+        owner.event(context, "Warning", "FailedCreate", &message);
+    }
+    None
 }
 
-fn create_pod(context: &mut Context, set: &Value) {
-    let template = &set["spec"]["template"];
-    let mut metadata = json!({"generateName": format!("{}-", name(set)), "namespace": namespace(set)});
-    for field in ["labels", "annotations", "finalizers"] {
-        if let Some(value) = template["metadata"].get(field).filter(|value| !value.is_null()) {
-            metadata[field] = value.clone();
-        }
-    }
-    metadata["ownerReferences"] = json!([controller_reference(set, "apps/v1", "ReplicaSet")]);
-    let pod = json!({"kind": "Pod", "apiVersion": "v1", "metadata": metadata, "spec": template["spec"]});
-    match context.cluster.create(context.world, &kinds::PODS, pod) {
-        Ok(pod) => {
-            let message = format!("Created pod: {}", name(&pod));
-            context.event(&kinds::REPLICA_SETS, set, "Normal", "SuccessfulCreate", &message, COMPONENT);
-        }
-        Err(error) => {
-            let message = format!("Error creating: {error}");
-            context.event(&kinds::REPLICA_SETS, set, "Warning", "FailedCreate", &message, COMPONENT);
-        }
-    }
-}
-
-fn delete_pods(context: &mut Context, set: &Value, pods: &[Arc<Value>], surplus: usize) {
+fn delete_pods(context: &mut Context, owner: &Owner, pods: &[Arc<Value>], surplus: usize) {
     let mut on_node: BTreeMap<&str, i64> = BTreeMap::new();
     for pod in pods {
         *on_node.entry(text(pod, "/spec/nodeName")).or_default() += 1;
@@ -90,9 +74,7 @@ fn delete_pods(context: &mut Context, set: &Value, pods: &[Arc<Value>], surplus:
     let mut ranked: Vec<_> = pods.iter().collect();
     ranked.sort_by_cached_key(|pod| rank(pod, on_node[text(pod, "/spec/nodeName")]));
     for pod in ranked.into_iter().take(surplus.min(BURST)) {
-        context.remove(&key_of(&kinds::PODS, pod));
-        let message = format!("Deleted pod: {}", name(pod));
-        context.event(&kinds::REPLICA_SETS, set, "Normal", "SuccessfulDelete", &message, COMPONENT);
+        owner.delete_pod(context, pod);
     }
 }
 
@@ -114,14 +96,17 @@ fn rank(pod: &Value, siblings: i64) -> (bool, bool, bool, i64, i64, i64, i64, st
     )
 }
 
-fn write_status(context: &mut Context, key: &Key, set: &Value) {
-    let pods = active_pods(context, set);
+fn write_status(context: &mut Context, key: &Key, owner: &Owner, failure: Option<(&str, String)>) {
+    let set = owner.object;
+    let mut pods = owner.pods(context);
+    pods.retain(|pod| is_active(pod));
     let template_labels = set["spec"]["template"]["metadata"]["labels"].as_object();
     let labelled = |pod: &&Arc<Value>| {
         template_labels.is_none_or(|labels| labels.iter().all(|(key, value)| label(pod, key) == value.as_str()))
     };
     let ready: Vec<_> = pods.iter().filter(|pod| is_ready(pod)).collect();
-    let available = available(context, key, set, &ready);
+    let seconds = number(set, "/spec/minReadySeconds").unwrap_or(0);
+    let available = pods::count_available(context, key, seconds, ready.iter().copied());
     let counts = [
         ("fullyLabeledReplicas", pods.iter().filter(labelled).count()),
         ("readyReplicas", ready.len()),
@@ -132,23 +117,15 @@ fn write_status(context: &mut Context, key: &Key, set: &Value) {
         status[field] = count.into();
     }
     status["observedGeneration"] = number(set, "/metadata/generation").unwrap_or(1).into();
+    let mut all = items(set, "/status/conditions").to_vec();
+    match failure {
+        Some((reason, message)) => conditions::set(&mut all, "ReplicaFailure", "True", reason, &message, context.now()),
+        None => all.retain(|condition| condition["type"] != "ReplicaFailure"),
+    }
+    if !all.is_empty() {
+        status["conditions"] = all.into();
+    }
     context.modify(key, |set| {
         map_at(set, &[]).insert("status".into(), status);
     });
-}
-
-/// How many pods have been ready for `minReadySeconds`; looks again when the next one will have been.
-fn available(context: &Context, key: &Key, set: &Value, ready: &[&Arc<Value>]) -> usize {
-    let seconds = number(set, "/spec/minReadySeconds").unwrap_or(0);
-    if seconds == 0 {
-        return ready.len();
-    }
-    let now = context.now();
-    let since = |pod: &Value| condition(pod, "Ready").and_then(|condition| time(condition, "/lastTransitionTime"));
-    let at = ready.iter().filter_map(|pod| since(pod)?.checked_add(SignedDuration::from_secs(seconds)).ok());
-    let (there, coming): (Vec<_>, Vec<_>) = at.partition(|at| *at <= now);
-    if let Some(next) = coming.into_iter().min() {
-        context.reconsider_at(next, key);
-    }
-    there.len()
 }

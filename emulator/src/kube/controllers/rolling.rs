@@ -62,7 +62,7 @@ impl Bounds {
 }
 
 /// A count or a percentage of `total`; 25 % if absent.
-fn scaled(value: Option<&Value>, total: i64, up: bool) -> i64 {
+pub fn scaled(value: Option<&Value>, total: i64, up: bool) -> i64 {
     let percent = match value {
         Some(Value::Number(count)) => return count.as_i64().unwrap_or(0).max(0),
         Some(Value::String(text)) => match text.strip_suffix('%').and_then(|digits| digits.parse::<i64>().ok()) {

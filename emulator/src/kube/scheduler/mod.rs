@@ -23,6 +23,7 @@ use ask::Ask;
 use ledger::{Ledger, Load};
 use near::Near;
 use nodes::Nodes;
+pub use nodes::{daemon_fits, tolerated};
 use spread::Spread;
 
 use super::controllers::context::Context;

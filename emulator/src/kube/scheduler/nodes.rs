@@ -51,6 +51,20 @@ pub(super) fn refusal(minor_version: u32, pod: &Value, node: &Value) -> Option<R
     (!matches_affinity(pod, node)).then(|| Refusal::lasting("node(s) didn't match Pod's node affinity/selector"))
 }
 
+/// Whether a node is to run a pod of a DaemonSet, and whether one that is there may stay: affinity decides both, taints with
+/// `NoSchedule` the first alone.
+pub fn daemon_fits(pod: &Value, node: &Value) -> (bool, bool) {
+    let wanted = text(pod, "/spec/nodeName");
+    if (!wanted.is_empty() && wanted != name(node)) || !matches_affinity(pod, node) {
+        return (false, false);
+    }
+    let tolerations = items(pod, "/spec/tolerations");
+    let untolerated = |effect: &str| {
+        items(node, "/spec/taints").iter().any(|taint| text(taint, "/effect") == effect && !tolerated(tolerations, taint))
+    };
+    (!untolerated("NoSchedule") && !untolerated("NoExecute"), !untolerated("NoExecute"))
+}
+
 /// The nodes that the pod's affinity names, if each of its terms names some.
 fn only_names(pod: &Value) -> Option<Vec<&str>> {
     let terms = items(pod, &format!("{REQUIRED}/nodeSelectorTerms"));
@@ -63,7 +77,7 @@ fn only_names(pod: &Value) -> Option<Vec<&str>> {
     all.filter(|all| !all.is_empty()).map(|all| all.concat())
 }
 
-pub(super) fn tolerated(tolerations: &[Value], taint: &Value) -> bool {
+pub fn tolerated(tolerations: &[Value], taint: &Value) -> bool {
     tolerations.iter().any(|toleration| {
         let (key, effect) = (text(toleration, "/key"), text(toleration, "/effect"));
         let value = text(toleration, "/operator") == "Exists" || text(toleration, "/value") == text(taint, "/value");
