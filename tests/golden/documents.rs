@@ -48,7 +48,8 @@ fn witness_exists(witness: &str) -> bool {
         ["golden", file, function] => has_test(&source(root().join("tests/golden").join(format!("{file}.rs"))), function),
         ["emulator" | "client", modules @ .., "tests", function] => {
             let base = root().join(parts[0]).join("src").join(modules.join("/"));
-            has_test(&source(base.with_extension("rs")), function) || has_test(&source(base.join("mod.rs")), function)
+            let files = [base.with_extension("rs"), base.join("mod.rs"), base.join("tests.rs")];
+            files.into_iter().any(|file| has_test(&source(file), function))
         }
         ["real-clients", script] => root().join("tests/real-clients").join(script).is_file(),
         _ => false,

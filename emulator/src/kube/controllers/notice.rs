@@ -47,7 +47,8 @@ fn notice_configuration(context: &mut Context, queue: &mut Queue, key: &Key, dir
     let kind = dirty.kind.index;
     if [kinds::CONFIG_MAPS.index, kinds::SECRETS.index].contains(&kind) && !dirty.deleted {
         context.memory.nodes.configuration_changed(&key.namespace).into_iter().for_each(|pod| queue.push(pod));
-    } else if kind == kinds::SERVICE_ACCOUNTS.index && dirty.deleted {
+    } else if kind == kinds::SERVICE_ACCOUNTS.index {
+        // Not only when it is gone: the default one is another at once.
         let (secrets, _) = context.cluster.list(&kinds::SECRETS, Some(&key.namespace));
         let of_tokens = secrets.iter().filter(|secret| account_tokens::is_for_token(secret));
         of_tokens.for_each(|secret| queue.push(key_of(&kinds::SECRETS, secret)));
