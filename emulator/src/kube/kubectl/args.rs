@@ -29,10 +29,11 @@ const VALUED: [(&str, &str); 24] = [
 ];
 
 /// Flags that are there or not, or say `true` or `false`.
-const SWITCHES: [(&str, &str); 22] = [
+const SWITCHES: [(&str, &str); 23] = [
     ("all-namespaces", "A"),
     ("no-headers", ""),
     ("show-labels", ""),
+    ("show-managed-fields", ""),
     ("all", ""),
     ("watch", "w"),
     ("previous", "p"),

@@ -124,6 +124,13 @@ impl Session<'_> {
             output.text.insert_str(0, &names.collect::<String>());
             return Ok(output);
         }
+        if !self.args.flag("show-managed-fields") && matches!(form, "json" | "yaml") {
+            for item in &mut items {
+                if let Some(metadata) = item.get_mut("metadata").and_then(Value::as_object_mut) {
+                    metadata.shift_remove("managedFields");
+                }
+            }
+        }
         let object = match (single, items) {
             (true, mut items) => items.swap_remove(0),
             (false, items) => {

@@ -30,7 +30,12 @@ fn rule() -> impl Strategy<Value = Value> {
     let names = words(&["one"]);
     let urls = words(&["/x", "/x/*", "*"]);
     (verbs, groups, resources, names, urls).prop_map(|(verbs, groups, resources, names, urls)| {
-        json!({ "verbs": verbs, "apiGroups": groups, "resources": resources, "resourceNames": names, "nonResourceURLs": urls })
+        // A rule is about resources or about paths: validation refuses both in one.
+        if resources.is_empty() {
+            json!({ "verbs": verbs, "apiGroups": [], "resources": [], "resourceNames": [], "nonResourceURLs": urls })
+        } else {
+            json!({ "verbs": verbs, "apiGroups": groups, "resources": resources, "resourceNames": names, "nonResourceURLs": [] })
+        }
     })
 }
 

@@ -4,6 +4,9 @@ use super::arithmetic;
 use super::parse::{Piece, Word};
 use super::run::{Flow, Machine, Sink, Streams};
 
+/// What variables hold counts so much less than what is written: it is common, but must not double without end.
+const EXPANSIONS_PER_BYTE: usize = 16;
+
 /// A text of an expansion, and whether it stood in quotes.
 type Expanded = (String, bool);
 
@@ -41,7 +44,9 @@ impl Machine {
                 Piece::Text(text, _) => (text.clone(), true),
                 Piece::Variable { name, or, quoted } => {
                     let or = or.as_ref().map(|(operator, word)| (*operator, &**word));
-                    (self.value(name, or)?, *quoted)
+                    let value = self.value(name, or)?;
+                    self.spend(value.len() / EXPANSIONS_PER_BYTE)?;
+                    (value, *quoted)
                 }
                 Piece::Command(node, quoted) => {
                     self.buffers.push(Vec::new());

@@ -115,14 +115,19 @@ impl Machine {
         self.steps > 0
     }
 
-    /// Writes to where a stream goes.
-    pub fn write(&mut self, sink: &Sink, bytes: &[u8]) {
-        self.bytes += bytes.len();
-        if bytes.is_empty() {
-            return;
-        }
+    /// Counts bytes that were made; who has made too many stops, as who never ends.
+    pub fn spend(&mut self, bytes: usize) -> Result<(), Flow> {
+        self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes > MOST_BYTES {
             self.steps = 0;
+            return Err(Flow::Pause);
+        }
+        Ok(())
+    }
+
+    /// Writes to where a stream goes.
+    pub fn write(&mut self, sink: &Sink, bytes: &[u8]) {
+        if self.spend(bytes.len()).is_err() || bytes.is_empty() {
             return;
         }
         match sink {

@@ -59,7 +59,12 @@ impl Shell {
     fn piece(&mut self, piece: &Piece, streams: &Streams) -> (String, bool) {
         match piece {
             Piece::Text(text, quoted) => (text.clone(), *quoted),
-            Piece::Variable(inside, quoted) => (self.parameter(inside, streams), *quoted),
+            Piece::Variable(inside, quoted) => {
+                // What variables hold counts as what is written does: none doubles without end.
+                let value = if self.goes_on() { self.parameter(inside, streams) } else { String::new() };
+                self.written = self.written.saturating_add(value.len());
+                (value, *quoted)
+            }
             Piece::Command(script, quoted) => {
                 if self.depth >= super::DEEPEST {
                     return (String::new(), *quoted);
