@@ -2,6 +2,7 @@
 //! generic registry (`registry/generic/registry/store.go`: metadata filled by the server, optimistic concurrency, no-op updates
 //! that change nothing). How objects end is in `deletion.rs`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -434,14 +435,13 @@ fn store(
     Ok(stored)
 }
 
+/// The fields of an object but for its metadata and its status.
+fn content(object: &Value) -> BTreeMap<&str, &Value> {
+    let fields = object.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value));
+    fields.filter(|(name, _)| !matches!(*name, "metadata" | "status")).collect()
+}
+
 /// Whether anything but metadata and status differs.
 fn content_differs(old: &Value, new: &Value) -> bool {
-    let content = |object: &Value| {
-        let fields = object.as_object().into_iter().flatten();
-        fields
-            .filter(|(name, _)| !matches!(name.as_str(), "metadata" | "status"))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect::<Map<_, _>>()
-    };
     content(old) != content(new)
 }
