@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::controllers::object::{is_ready, is_terminating, number, selects, text};
+use super::controllers::disruption;
+use super::controllers::object::{is_ready, is_terminating, number, text};
 use super::deletion::DeleteOptions;
 use super::error::Error;
 use super::kinds;
@@ -50,12 +51,7 @@ pub fn evict(
 
 /// The budget that a pod falls under; more than one is a mistake.
 fn budget_of(cluster: &Cluster, namespace: &str, pod: &Value) -> Result<Option<Arc<Value>>, Error> {
-    let Some(kind) = kinds::by_group("policy", "PodDisruptionBudget") else { return Ok(None) };
-    let (mut budgets, _) = cluster.list(kind, Some(namespace));
-    budgets.retain(|budget| {
-        let selector = &budget["spec"]["selector"];
-        selector.is_object() && selects(selector, &pod["metadata"]["labels"])
-    });
+    let mut budgets = disruption::selecting(cluster, namespace, &pod["metadata"]["labels"]);
     if budgets.len() > 1 {
         return Err(Error::several_budgets());
     }

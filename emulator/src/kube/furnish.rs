@@ -21,15 +21,12 @@ const STORAGE: [(&str, &str, &str, bool, bool); 8] = [
 
 /// Puts them into a new cluster.
 pub fn cluster(world: &World, cluster: &Cluster) {
-    let storage = kinds::by_group("storage.k8s.io", "StorageClass").map(|kind| (kind, STORAGE.map(storage_class).to_vec()));
     let critical = [("system-cluster-critical", 2_000_000_000_i64), ("system-node-critical", 2_000_001_000)];
-    let priorities =
-        kinds::by_group("scheduling.k8s.io", "PriorityClass").map(|kind| (kind, critical.map(priority_class).to_vec()));
-    for (kind, objects) in [storage, priorities].into_iter().flatten() {
-        for object in objects {
-            if let Err(error) = cluster.create(world, kind, object) {
-                tracing::warn!("cannot furnish the cluster: {error}");
-            }
+    let storage = STORAGE.map(storage_class).map(|class| (*kinds::STORAGE_CLASSES, class));
+    let priorities = critical.map(priority_class).map(|class| (*kinds::PRIORITY_CLASSES, class));
+    for (kind, object) in storage.into_iter().chain(priorities) {
+        if let Err(error) = cluster.create(world, kind, object) {
+            tracing::warn!("cannot furnish the cluster: {error}");
         }
     }
 }

@@ -220,11 +220,6 @@ pub fn by_api_version(api_version: &str, kind: &str) -> Option<&'static Kind> {
     all().iter().find(|known| known.kind == kind && known.group == group && known.version == version)
 }
 
-/// A kind by its group, in whichever version is served first.
-pub fn by_group(group: &str, kind: &str) -> Option<&'static Kind> {
-    all().iter().find(|known| known.kind == kind && known.group == group)
-}
-
 /// The kind of an object.
 pub fn of(object: &Value) -> Option<&'static Kind> {
     by_api_version(object["apiVersion"].as_str()?, object["kind"].as_str()?)
@@ -251,6 +246,7 @@ named_kinds! {
     NAMESPACES = "" "Namespace";
     NODES = "" "Node";
     PODS = "" "Pod";
+    REPLICATION_CONTROLLERS = "" "ReplicationController";
     SECRETS = "" "Secret";
     SERVICE_ACCOUNTS = "" "ServiceAccount";
     SERVICES = "" "Service";

@@ -480,7 +480,7 @@ impl State {
     }
 
     fn note(&mut self, verb: Verb, key: Key, object: Arc<Value>, previous: Option<Arc<Value>>) {
-        if rbac::validate::concerns(key.kind()) {
+        if rbac::concerns(key.kind()) {
             let place = (key.namespace.clone(), key.name.clone());
             self.rbac.write().note(key.kind, place, (verb != Verb::Deleted).then_some(&*object));
         }

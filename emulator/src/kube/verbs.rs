@@ -214,7 +214,7 @@ impl Asked<'_> {
         }
         let object = self.object(&mut warnings)?;
         let (world, cluster) = (&self.context.world, &self.context.cluster);
-        if rbac::validate::concerns(self.kind()) {
+        if rbac::concerns(self.kind()) {
             escalation::check(cluster, &self.context.user, self.kind(), Some(&*self.existing()?), &object)?;
         }
         let kept = convert::kept(self.kind(), object);

@@ -13,7 +13,7 @@ use crate::kube::store::State;
 
 /// Completes a new pod or claim by the limit ranges of its namespace, or refuses it.
 pub(super) fn admit(state: &State, kind: &Kind, object: &mut Value) -> Result<(), Error> {
-    let Some(ranges) = kinds::by_group("", "LimitRange") else { return Ok(()) };
+    let ranges = *kinds::LIMIT_RANGES;
     let namespace = object["metadata"]["namespace"].as_str().unwrap_or("").to_owned();
     let found: Vec<Arc<Value>> = state.of_kind(ranges, Some(&namespace)).map(|(_, range)| range.clone()).collect();
     let limits: Vec<&Value> = found.iter().flat_map(|range| range["spec"]["limits"].as_array().into_iter().flatten()).collect();

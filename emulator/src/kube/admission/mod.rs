@@ -1,7 +1,6 @@
 //! What admission adds to new objects: a pod's service account with its token and pull secrets, tolerations and priority
 //! (the plugins ServiceAccount, DefaultTolerationSeconds, Priority), a Service's addresses and ports.
 
-mod jobs;
 mod limits;
 mod pod_security;
 pub mod quota;
@@ -30,10 +29,6 @@ pub(super) fn admit(state: &State, world: &World, kind: &Kind, object: &mut Valu
             prioritize(state, kind, object)?;
             limits::admit(state, kind, object)?;
             pod_security::admit(state, kind, object)
-        }
-        "Job" => {
-            jobs::admit(object);
-            Ok(())
         }
         "PersistentVolumeClaim" => limits::admit(state, kind, object),
         "Service" => services::admit(state, world, kind, object, None),
@@ -104,9 +99,8 @@ fn prioritize(state: &State, kind: &Kind, pod: &mut Value) -> Result<(), Error> 
         let message = format!("pods \"{name}\" is forbidden: {why}");
         Err(Error::forbidden(&kind.group, &kind.plural, &name, message))
     };
-    let classes = kinds::by_group("scheduling.k8s.io", "PriorityClass");
     let asked = spec["priorityClassName"].as_str().unwrap_or("").to_owned();
-    let mut all = classes.into_iter().flat_map(|classes| state.of_kind(classes, None)).map(|(_, class)| class);
+    let mut all = state.of_kind(&kinds::PRIORITY_CLASSES, None).map(|(_, class)| class);
     let class = match asked.as_str() {
         "" => all.filter(|class| class["globalDefault"] == true).min_by_key(|class| class["value"].as_i64()),
         asked => match all.find(|class| class["metadata"]["name"] == asked) {

@@ -18,10 +18,12 @@ const COMPUTE: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
 
 /// Refuses a new object if a quota of its namespace has no room for it. What is admitted is counted in the quota's status.
 pub(in crate::kube) fn admit(state: &mut State, kind: &Kind, object: &Value, dry_run: bool) -> Result<(), Error> {
-    let Some(quotas) = kinds::by_group("", "ResourceQuota").filter(|_| kind.namespaced) else { return Ok(()) };
+    if !kind.namespaced {
+        return Ok(());
+    }
     let namespace = object["metadata"]["namespace"].as_str().unwrap_or("");
     let found: Vec<(Key, std::sync::Arc<Value>)> =
-        state.of_kind(quotas, Some(namespace)).map(|(key, quota)| (key.clone(), quota.clone())).collect();
+        state.of_kind(&kinds::RESOURCE_QUOTAS, Some(namespace)).map(|(key, quota)| (key.clone(), quota.clone())).collect();
     let usage = if found.is_empty() { Usage::new() } else { usage(kind, object) };
     if usage.is_empty() {
         return Ok(());

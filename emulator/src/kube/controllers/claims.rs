@@ -8,16 +8,12 @@ use serde_json::{Value, json};
 
 use super::context::{Context, key_of};
 use super::object::*;
-use crate::kube::kinds::{self, Kind};
+use crate::kube::kinds;
 use crate::kube::store::Key;
 
 const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 const PROTECTION: &str = "kubernetes.io/pvc-protection";
 const COMPONENT: &str = "persistentvolume-controller";
-
-fn volumes() -> Option<&'static Kind> {
-    kinds::by_group("", "PersistentVolume")
-}
 
 /// Brings a claim a step further: protected, of the default class, bound.
 pub fn sync(context: &mut Context, key: &Key) {
@@ -55,7 +51,7 @@ fn release(context: &mut Context, key: &Key, claim: &Value) {
         finalizers.retain(|finalizer| finalizer != PROTECTION);
         map_at(claim, &["metadata"]).insert("finalizers".into(), finalizers.into());
     });
-    let Some(kind) = volumes() else { return };
+    let kind = *kinds::PERSISTENT_VOLUMES;
     let volume_key = Key::new(kind, "", text(claim, "/spec/volumeName"));
     let Some(volume) = context.get(&volume_key).filter(|volume| text(volume, "/spec/claimRef/uid") == uid(claim)) else { return };
     if text(&volume, "/spec/persistentVolumeReclaimPolicy") == "Delete" {
@@ -84,14 +80,14 @@ fn user(context: &Context, claim: &Value) -> Option<Arc<Value>> {
 
 /// The claims that a pod uses.
 pub fn of_pod(pod: &Value) -> Vec<Key> {
-    let Some(kind) = kinds::by_group("", "PersistentVolumeClaim") else { return Vec::new() };
+    let kind = *kinds::PERSISTENT_VOLUME_CLAIMS;
     let names = items(pod, "/spec/volumes").iter().map(|volume| text(volume, "/persistentVolumeClaim/claimName"));
     names.filter(|claim| !claim.is_empty()).map(|claim| Key::new(kind, namespace(pod), claim)).collect()
 }
 
 /// A volume that is there and fits: the one that the claim names, or one of its class that nobody has.
 fn wanted_volume(context: &Context, claim: &Value) -> Option<Arc<Value>> {
-    let kind = volumes()?;
+    let kind = *kinds::PERSISTENT_VOLUMES;
     let named = text(claim, "/spec/volumeName");
     if !named.is_empty() {
         return context.get(&Key::new(kind, "", named));
@@ -111,7 +107,7 @@ fn wanted_volume(context: &Context, claim: &Value) -> Option<Arc<Value>> {
 }
 
 fn bind(context: &mut Context, key: &Key, claim: &Value, volume: &Value) {
-    let Some(kind) = volumes() else { return };
+    let kind = *kinds::PERSISTENT_VOLUMES;
     let taken = text(volume, "/spec/claimRef/uid");
     if !taken.is_empty() && taken != uid(claim) {
         return;
@@ -141,7 +137,10 @@ fn bind(context: &mut Context, key: &Key, claim: &Value, volume: &Value) {
 fn grow(context: &mut Context, key: &Key, claim: &Value) {
     let size = |at: &str| claim.pointer(at).and_then(crate::kube::quantity::Quantity::of);
     let (Some(wanted), Some(has)) = (size("/spec/resources/requests/storage"), size("/status/capacity/storage")) else { return };
-    let Some(kind) = volumes().filter(|_| wanted.exceeds(has)) else { return };
+    if !wanted.exceeds(has) {
+        return;
+    }
+    let kind = *kinds::PERSISTENT_VOLUMES;
     context.modify(&Key::new(kind, "", text(claim, "/spec/volumeName")), |volume| {
         map_at(volume, &["spec", "capacity"]).insert("storage".into(), wanted.to_string().into());
     });
@@ -152,7 +151,7 @@ fn grow(context: &mut Context, key: &Key, claim: &Value) {
 
 /// The class of a claim; one that names none has the default class from now on.
 fn class_of(context: &mut Context, key: &Key, claim: &Value) -> Option<Arc<Value>> {
-    let kind = kinds::by_group("storage.k8s.io", "StorageClass")?;
+    let kind = *kinds::STORAGE_CLASSES;
     if let Some(named) = claim["spec"]["storageClassName"].as_str() {
         return context.get(&Key::new(kind, "", named));
     }
@@ -206,7 +205,7 @@ fn provision(context: &mut Context, key: &Key, claim: &Value) {
 }
 
 fn make_volume(context: &mut Context, claim: &Value, class: &Value, provisioner: &str) {
-    let Some(kind) = volumes() else { return };
+    let kind = *kinds::PERSISTENT_VOLUMES;
     let volume_name = format!("pvc-{}", uid(claim));
     let external = format!("External provisioner is provisioning volume for claim \"{}/{}\"", namespace(claim), name(claim));
     let component = format!("{provisioner}_csi-azure-controller");
@@ -262,7 +261,7 @@ pub fn sync_volume(context: &mut Context, key: &Key) {
             map_at(volume, &["status"]).insert("phase".into(), if free { "Available" } else { "Pending" }.into());
         });
     }
-    let Some(claims) = kinds::by_group("", "PersistentVolumeClaim") else { return };
+    let claims = *kinds::PERSISTENT_VOLUME_CLAIMS;
     let reference = &volume["spec"]["claimRef"];
     if reference.is_object() {
         return sync(context, &Key::new(claims, text(reference, "/namespace"), text(reference, "/name")));

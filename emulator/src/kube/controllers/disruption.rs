@@ -12,7 +12,7 @@ use super::object::*;
 use super::pods::is_over;
 use super::rolling::scaled;
 use crate::kube::kinds;
-use crate::kube::store::Key;
+use crate::kube::store::{Cluster, Key};
 
 /// Brings the status of a budget up to date.
 pub fn sync(context: &mut Context, key: &Key) {
@@ -84,12 +84,11 @@ fn top_controller(context: &Context, object: &Value) -> Option<Arc<Value>> {
 }
 
 /// The budgets of a namespace that select these labels.
-pub fn selecting(context: &Context, namespace: &str, labels: &Value) -> Vec<Key> {
-    let Some(kind) = kinds::by_group("policy", "PodDisruptionBudget") else { return Vec::new() };
-    let (budgets, _) = context.cluster.list(kind, Some(namespace));
-    let selecting = budgets.iter().filter(|budget| {
+pub fn selecting(cluster: &Cluster, namespace: &str, labels: &Value) -> Vec<Arc<Value>> {
+    let (mut budgets, _) = cluster.list(&kinds::POD_DISRUPTION_BUDGETS, Some(namespace));
+    budgets.retain(|budget| {
         let selector = &budget["spec"]["selector"];
         selector.is_object() && selects(selector, labels)
     });
-    selecting.map(|budget| Key::new(kind, namespace, name(budget))).collect()
+    budgets
 }

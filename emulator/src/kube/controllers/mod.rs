@@ -14,7 +14,7 @@ mod daemon_set;
 mod definition;
 mod deployment;
 mod deployment_status;
-mod disruption;
+pub mod disruption;
 pub mod events;
 mod hash;
 mod job;

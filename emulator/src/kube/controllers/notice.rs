@@ -1,6 +1,7 @@
 //! What a change means to the controllers: who is to look again.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -14,8 +15,9 @@ use crate::kube::scheduler::ledger;
 use crate::kube::store::{Dirty, Key};
 
 /// The kinds whose objects control pods, and so may adopt one that nobody controls.
-const ADOPTERS: [(&str, &str); 5] =
-    [("", "ReplicationController"), ("apps", "DaemonSet"), ("apps", "ReplicaSet"), ("apps", "StatefulSet"), ("batch", "Job")];
+static ADOPTERS: LazyLock<[&Kind; 5]> = LazyLock::new(|| {
+    [*kinds::REPLICATION_CONTROLLERS, *kinds::DAEMON_SETS, *kinds::REPLICA_SETS, *kinds::STATEFUL_SETS, *kinds::JOBS]
+});
 
 /// What a change means to the controllers.
 pub fn notice(context: &mut Context, queue: &mut Queue, dirty: &Dirty) {
@@ -64,9 +66,7 @@ fn notice_node(context: &mut Context, queue: &mut Queue, key: Key, dirty: &Dirty
     }
     queue.push(key);
     // A DaemonSet has a pod on every node that takes one.
-    if let Some(kind) = kinds::by_group("apps", "DaemonSet") {
-        context.cluster.list(kind, None).0.iter().for_each(|set| queue.push(key_of(kind, set)));
-    }
+    context.cluster.list(&kinds::DAEMON_SETS, None).0.iter().for_each(|set| queue.push(key_of(&kinds::DAEMON_SETS, set)));
     retry_unschedulable(context, queue);
 }
 
@@ -105,7 +105,9 @@ fn notice_followers(context: &mut Context, queue: &mut Queue, key: &Key, dirty: 
         false => {
             let labels = &dirty.object["metadata"]["labels"];
             let services = services::selecting(context, &key.namespace, labels);
-            services.into_iter().chain(disruption::selecting(context, &key.namespace, labels)).collect()
+            let budgets = disruption::selecting(context.cluster, &key.namespace, labels);
+            let budgets = budgets.iter().map(|budget| key_of(&kinds::POD_DISRUPTION_BUDGETS, budget));
+            services.into_iter().chain(budgets).collect()
         }
     };
     before.union(&now).cloned().for_each(|follower| queue.push(follower));
@@ -127,10 +129,7 @@ fn notice_orphan(context: &mut Context, queue: &mut Queue, key: &Key, dirty: &Di
         context.memory.orphans.remove(&key.namespace);
     }
     if is_orphan {
-        ADOPTERS
-            .iter()
-            .filter_map(|(group, kind)| kinds::by_group(group, kind))
-            .for_each(|kind| push_adopters(context, queue, kind, dirty));
+        ADOPTERS.iter().for_each(|kind| push_adopters(context, queue, kind, dirty));
     }
 }
 

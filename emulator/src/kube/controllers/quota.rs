@@ -45,11 +45,13 @@ fn is_counted(kind: &Kind, hard: &quota::Usage) -> bool {
 
 /// The quotas of a namespace that may count a kind.
 pub fn counting(context: &Context, kind: &Kind, namespace: &str) -> Vec<Key> {
-    let Some(quotas) = kinds::by_group("", "ResourceQuota").filter(|_| kind.namespaced) else { return Vec::new() };
-    let (found, _) = context.cluster.list(quotas, Some(namespace));
+    if !kind.namespaced {
+        return Vec::new();
+    }
+    let (found, _) = context.cluster.list(&kinds::RESOURCE_QUOTAS, Some(namespace));
     found
         .iter()
         .filter(|found| is_counted(kind, &quota::read(&found["spec"]["hard"])))
-        .map(|found| Key::new(quotas, namespace, name(found)))
+        .map(|found| Key::new(&kinds::RESOURCE_QUOTAS, namespace, name(found)))
         .collect()
 }

@@ -23,10 +23,6 @@ pub struct Revisions {
     pub update: Arc<Value>,
 }
 
-fn kind() -> Option<&'static Kind> {
-    kinds::by_group("apps", "ControllerRevision")
-}
-
 /// What a revision keeps of a template.
 fn data(template: &Value) -> Value {
     let mut template = template.clone();
@@ -41,7 +37,7 @@ fn number_of(revision: &Value) -> i64 {
 impl Revisions {
     /// Finds or makes the revision of the present template; one that was there before becomes the newest.
     pub fn ensure(context: &mut Context, owner: &Owner) -> Option<Self> {
-        let kind = kind()?;
+        let kind = *kinds::CONTROLLER_REVISIONS;
         let mut all = context.owned(uid(owner.object), kind);
         all.sort_by_key(|revision| number_of(revision));
         let data = data(&owner.object["spec"]["template"]);
@@ -77,13 +73,9 @@ impl Revisions {
         let old: Vec<_> = self.all.iter().filter(|revision| name(revision) != name(&self.update) && !in_use(revision)).collect();
         let surplus = old.len().saturating_sub(limit);
         for revision in old.into_iter().take(surplus) {
-            context.remove(&key_of(revision_kind(revision), revision));
+            context.remove(&key_of(&kinds::CONTROLLER_REVISIONS, revision));
         }
     }
-}
-
-fn revision_kind(revision: &Value) -> &'static Kind {
-    kinds::of(revision).or_else(kind).unwrap_or(&kinds::REPLICA_SETS)
 }
 
 fn create(context: &Context, owner: &Owner, kind: &Kind, data: Value, revision: i64) -> Option<Arc<Value>> {

@@ -116,10 +116,10 @@ pub(super) fn select_by_uid(job: &mut Value) {
         ("controller-uid", &uid),
         ("batch.kubernetes.io/controller-uid", &uid),
     ] {
-        labels.entry(label).or_insert_with(|| value.clone());
+        labels.insert(label.into(), value.clone());
     }
     section(&mut job["spec"], "selector");
-    section(&mut job["spec"]["selector"], "matchLabels").entry("batch.kubernetes.io/controller-uid").or_insert(uid);
+    section(&mut job["spec"]["selector"], "matchLabels").insert("batch.kubernetes.io/controller-uid".into(), uid);
 }
 
 pub(super) fn job(object: &mut Value) {

@@ -14,6 +14,7 @@ mod program;
 pub mod shell;
 mod status;
 mod stop;
+pub mod variables;
 pub mod view;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

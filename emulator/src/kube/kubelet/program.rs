@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::canipull;
 use super::logs::Line;
 use super::shell::{self, Process, View, Written};
+use super::variables::expanded;
 use super::view;
 use crate::kernel::container_script::{self as script, Entry, Exit, ImageScript, Outcome, Run};
 use crate::kube::controllers::context::Context;
@@ -190,7 +191,7 @@ pub fn command_line(spec: &Value, image: &Value, environment: &BTreeMap<String, 
     };
     let expanded = |pointer: &str| -> Vec<String> {
         let known = |name: &str| environment.get(name).cloned();
-        words(spec, pointer).iter().map(|word| view::expand(word, known)).collect()
+        words(spec, pointer).iter().map(|word| expanded(word, known)).collect()
     };
     let (command, args) = (expanded("/command"), expanded("/args"));
     let (entrypoint, default_args) = (words(image, "/config/Entrypoint"), words(image, "/config/Cmd"));

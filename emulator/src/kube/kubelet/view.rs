@@ -5,12 +5,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base64::Engine as _;
 use serde_json::Value;
 
 use super::shell::View;
+use super::variables::{expanded, of_services, plain_data, secret_data};
 use crate::kube::controllers::object::*;
 use crate::kube::kinds;
+use crate::kube::quantity::thousandths;
 use crate::kube::store::Cluster;
 
 /// The files that a volume holds, by their path in it.
@@ -109,7 +110,7 @@ fn environment(cluster: &Cluster, pod: &Value, container: &Value, image: &Value)
     ]);
     let of_image = items(image, "/config/Env").iter().filter_map(Value::as_str).filter_map(|pair| pair.split_once('='));
     all.extend(of_image.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    let services = service_variables(cluster, pod);
+    let services = of_services(cluster, pod);
     all.extend(services.clone());
     for source in items(container, "/envFrom") {
         let prefix = text(source, "/prefix");
@@ -128,7 +129,7 @@ fn environment(cluster: &Cluster, pod: &Value, container: &Value, image: &Value)
             Value::Object(_) => value_from(cluster, pod, container, &variable["valueFrom"])?,
             _ => {
                 let known = |name: &str| own.get(name).or_else(|| services.get(name)).cloned();
-                Some(expand(text(variable, "/value"), known))
+                Some(expanded(text(variable, "/value"), known))
             }
         };
         if let Some(value) = value {
@@ -137,26 +138,6 @@ fn environment(cluster: &Cluster, pod: &Value, container: &Value, image: &Value)
     }
     all.extend(own);
     Ok(all)
-}
-
-/// `$(NAME)` as the kubelet expands it in values, commands and arguments; `$$` is one `$`, what is not known stays.
-pub fn expand(text: &str, known: impl Fn(&str) -> Option<String>) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(position) = rest.find('$') {
-        out.push_str(&rest[..position]);
-        rest = &rest[position + 1..];
-        if let Some(after) = rest.strip_prefix('$') {
-            out.push('$');
-            rest = after;
-        } else if let Some((name, after)) = rest.strip_prefix('(').and_then(|inner| inner.split_once(')')) {
-            out.push_str(&known(name).unwrap_or_else(|| format!("$({name})")));
-            rest = after;
-        } else {
-            out.push('$');
-        }
-    }
-    out + rest
 }
 
 fn value_from(cluster: &Cluster, pod: &Value, container: &Value, from: &Value) -> Result<Option<String>, String> {
@@ -212,69 +193,14 @@ fn resource(pod: &Value, container: &Value, reference: &Value) -> String {
     let wanted = text(reference, "/resource");
     let (list, resource) = wanted.split_once('.').unwrap_or(("limits", wanted));
     let found = of["resources"][list][resource].as_str();
-    let value = match (found.and_then(quantity), list, resource) {
+    let value = match (found.and_then(thousandths), list, resource) {
         (Some(value), ..) => value,
-        (None, "limits", "cpu") => 2.0,
-        (None, "limits", "memory") => 4_294_967_296.0,
-        _ => 0.0,
+        (None, "limits", "cpu") => 2_000,
+        (None, "limits", "memory") => 4_294_967_296_000,
+        _ => 0,
     };
-    let divisor = reference["divisor"].as_str().and_then(quantity).filter(|divisor| *divisor > 0.0).unwrap_or(1.0);
-    format!("{:.0}", (value / divisor).ceil())
-}
-
-/// A quantity as a number.
-fn quantity(text: &str) -> Option<f64> {
-    let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
-    let unit = match &text[end..] {
-        "m" => 0.001,
-        "" => 1.0,
-        "k" => 1e3,
-        "M" => 1e6,
-        "G" => 1e9,
-        "T" => 1e12,
-        "Ki" => 1024.0,
-        "Mi" => 1_048_576.0,
-        "Gi" => 1_073_741_824.0,
-        "Ti" => 1_099_511_627_776.0,
-        _ => return None,
-    };
-    text[..end].parse::<f64>().ok().map(|number| number * unit)
-}
-
-/// The variables that tell of the services of the pod's namespace, and of the API server (`pkg/kubelet/envvars`).
-fn service_variables(cluster: &Cluster, pod: &Value) -> BTreeMap<String, String> {
-    let mut all = BTreeMap::new();
-    let mut services = Vec::new();
-    services.extend(cluster.get(&kinds::SERVICES, "default", "kubernetes"));
-    if pod["spec"]["enableServiceLinks"] != false {
-        services.extend(cluster.list(&kinds::SERVICES, Some(namespace(pod))).0);
-    }
-    for service in services {
-        let address = text(&service, "/spec/clusterIP");
-        let ports = items(&service, "/spec/ports");
-        let Some(first) = ports.first().filter(|_| !matches!(address, "" | "None")) else { continue };
-        let prefix = name(&service).to_uppercase().replace('-', "_");
-        all.insert(format!("{prefix}_SERVICE_HOST"), address.to_owned());
-        all.insert(format!("{prefix}_SERVICE_PORT"), first["port"].to_string());
-        for (position, port) in ports.iter().enumerate() {
-            let number = port["port"].to_string();
-            let protocol = port["protocol"].as_str().unwrap_or("TCP");
-            let link = format!("{}://{address}:{number}", protocol.to_lowercase());
-            if !text(port, "/name").is_empty() {
-                let name = text(port, "/name").to_uppercase().replace('-', "_");
-                all.insert(format!("{prefix}_SERVICE_PORT_{name}"), number.clone());
-            }
-            if position == 0 {
-                all.insert(format!("{prefix}_PORT"), link.clone());
-            }
-            let prefix = format!("{prefix}_PORT_{number}_{}", protocol.to_uppercase());
-            all.insert(prefix.clone(), link);
-            all.insert(format!("{prefix}_PROTO"), protocol.to_lowercase());
-            all.insert(format!("{prefix}_PORT"), number);
-            all.insert(format!("{prefix}_ADDR"), address.to_owned());
-        }
-    }
-    all
+    let divisor = reference["divisor"].as_str().and_then(thousandths).filter(|divisor| *divisor > 0).unwrap_or(1_000);
+    ((value + divisor - 1) / divisor).to_string()
 }
 
 /// A kind of object that values come from, and the member that names it.
@@ -299,18 +225,8 @@ impl Source {
             let missing = format!("{} \"{name}\" not found", self.kind.to_lowercase());
             return if optional { Ok(None) } else { Err(missing) };
         };
-        let mut data = Files::new();
-        for (member, encoded) in [("data", secret), ("binaryData", true)] {
-            for (key, value) in object[member].as_object().into_iter().flatten() {
-                let value = value.as_str().unwrap_or("");
-                let bytes = match encoded {
-                    true => base64::engine::general_purpose::STANDARD.decode(value).unwrap_or_default(),
-                    false => value.as_bytes().to_vec(),
-                };
-                data.insert(key.clone(), bytes.into());
-            }
-        }
-        Ok(Some(data))
+        let data = if secret { secret_data(&object) } else { plain_data(&object) };
+        Ok(Some(data.into_iter().map(|(key, value)| (key, value.into())).collect()))
     }
 
     /// The same as files: all of it, or what `items` name.

@@ -4,8 +4,9 @@
 use serde_json::Value;
 
 use super::compact::{described, quoted};
-use super::{MASTERS, Rule, validate};
+use super::{MASTERS, Rule, concerns};
 use crate::kube::auth::{Attributes, User};
+use crate::kube::defaults;
 use crate::kube::error::Error;
 use crate::kube::kinds::{self, Kind};
 use crate::kube::store::Cluster;
@@ -13,11 +14,11 @@ use crate::kube::store::Cluster;
 /// Refuses a role or binding that would give more than the user has. Other kinds pass.
 pub fn check(cluster: &Cluster, user: &User, kind: &Kind, old: Option<&Value>, new: &Value) -> Result<(), Error> {
     let masters = user.groups.iter().any(|group| group == MASTERS);
-    if !validate::concerns(kind) || masters || old.is_some_and(|old| is_same_but_for_owners(old, new)) {
+    if !concerns(kind) || masters || old.is_some_and(|old| is_same_but_for_owners(old, new)) {
         return Ok(());
     }
     let mut new = new.clone();
-    validate::fill_in(kind, &mut new);
+    defaults::apply(kind, &mut new);
     if kind.kind.ends_with("RoleBinding") { binding(cluster, user, kind, &new) } else { role(cluster, user, kind, old, &new) }
 }
 

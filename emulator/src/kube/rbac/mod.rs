@@ -13,13 +13,19 @@ mod index;
 mod rule;
 #[cfg(test)]
 mod tests;
-pub mod validate;
 
 pub use index::{Index, Reviewed, Subject};
 pub use rule::{Asked, Rule};
+
+use super::kinds::Kind;
 
 /// The API group of roles and bindings.
 pub const GROUP: &str = "rbac.authorization.k8s.io";
 
 /// Members may do everything, whatever roles say.
 pub const MASTERS: &str = "system:masters";
+
+/// Whether objects of this kind are roles or bindings.
+pub fn concerns(kind: &Kind) -> bool {
+    kind.group == GROUP
+}

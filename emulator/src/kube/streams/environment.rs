@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::view::Place;
 use crate::kube::controllers::object::*;
+use crate::kube::kubelet::variables::{expanded, of_services, plain_data, secret_data};
 use crate::kube::store::Cluster;
 use crate::kube::{kinds, quantity};
 
@@ -25,7 +26,7 @@ pub fn of(cluster: &Cluster, place: &Place) -> IndexMap<String, String> {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         result.insert(name.to_owned(), value.to_owned());
     }
-    let mut services = service_variables(cluster, namespace(place.pod), place.pod["spec"]["enableServiceLinks"] != false);
+    let mut services = of_services(cluster, place.pod);
     let mut own = IndexMap::new();
     for source in items(place.spec, "/envFrom") {
         own.extend(all_of(cluster, place.pod, source));
@@ -34,7 +35,7 @@ pub fn of(cluster: &Cluster, place: &Place) -> IndexMap<String, String> {
         let known = |name: &str| own.get(name).or_else(|| services.get(name)).cloned();
         let value = match entry.get("valueFrom") {
             Some(from) => value_from(cluster, place, from),
-            None => Some(substituted(text(entry, "/value"), &known)),
+            None => Some(expanded(text(entry, "/value"), known)),
         };
         if let Some(value) = value {
             services.shift_remove(text(entry, "/name"));
@@ -48,60 +49,6 @@ pub fn of(cluster: &Cluster, place: &Place) -> IndexMap<String, String> {
     result
 }
 
-/// `$(NAME)` put in, `$$` for a dollar; names that nobody knows stay (`third_party/forked/golang/expansion`).
-pub fn substituted(template: &str, known: &dyn Fn(&str) -> Option<String>) -> String {
-    let (mut result, mut rest) = (String::new(), template);
-    while let Some(at) = rest.find('$') {
-        result.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        if let Some(behind) = rest.strip_prefix('$') {
-            result.push('$');
-            rest = behind;
-        } else if let Some((name, behind)) = rest.strip_prefix('(').and_then(|inside| inside.split_once(')')) {
-            result.push_str(&known(name).unwrap_or_else(|| format!("$({name})")));
-            rest = behind;
-        } else {
-            result.push('$');
-        }
-    }
-    result.push_str(rest);
-    result
-}
-
-/// `NAME_SERVICE_HOST` and its kin, of the services of a namespace; the API server's are always there.
-fn service_variables(cluster: &Cluster, namespace: &str, links: bool) -> IndexMap<String, String> {
-    let mut result = IndexMap::new();
-    let api_server = cluster.get(&kinds::SERVICES, "default", "kubernetes");
-    let others = if links { cluster.list(&kinds::SERVICES, Some(namespace)).0 } else { Vec::new() };
-    for service in api_server.iter().chain(&others) {
-        let host = text(service, "/spec/clusterIP");
-        let ports = items(service, "/spec/ports");
-        let Some(first) = ports.first().filter(|_| !host.is_empty() && host != "None") else { continue };
-        let prefix = name(service).to_uppercase().replace('-', "_");
-        let number = |port: &Value| number(port, "/port").unwrap_or_default();
-        result.insert(format!("{prefix}_SERVICE_HOST"), host.to_owned());
-        result.insert(format!("{prefix}_SERVICE_PORT"), number(first).to_string());
-        for port in ports.iter().filter(|port| !text(port, "/name").is_empty()) {
-            let name = text(port, "/name").to_uppercase().replace('-', "_");
-            result.insert(format!("{prefix}_SERVICE_PORT_{name}"), number(port).to_string());
-        }
-        let url = |port: &Value| {
-            let protocol = Some(text(port, "/protocol")).filter(|text| !text.is_empty()).unwrap_or("TCP");
-            (protocol.to_owned(), format!("{}://{host}:{}", protocol.to_lowercase(), number(port)))
-        };
-        result.insert(format!("{prefix}_PORT"), url(first).1);
-        for port in ports {
-            let (protocol, url) = url(port);
-            let base = format!("{prefix}_PORT_{}_{protocol}", number(port));
-            result.insert(base.clone(), url);
-            result.insert(format!("{base}_PROTO"), protocol.to_lowercase());
-            result.insert(format!("{base}_PORT"), number(port).to_string());
-            result.insert(format!("{base}_ADDR"), host.to_owned());
-        }
-    }
-    result
-}
-
 fn all_of(cluster: &Cluster, pod: &Value, source: &Value) -> Vec<(String, String)> {
     let prefix = text(source, "/prefix");
     let data = if source.get("configMapRef").is_some() {
@@ -111,24 +58,6 @@ fn all_of(cluster: &Cluster, pod: &Value, source: &Value) -> Vec<(String, String
     };
     let named = data.unwrap_or_default().into_iter();
     named.map(|(key, value)| (format!("{prefix}{key}"), String::from_utf8_lossy(&value).into_owned())).collect()
-}
-
-/// What a ConfigMap holds.
-pub fn plain_data(map: &Value) -> Vec<(String, Vec<u8>)> {
-    let of = |field: &str| map[field].as_object().into_iter().flatten();
-    let texts = of("data").filter_map(|(key, value)| Some((key.clone(), value.as_str()?.as_bytes().to_vec())));
-    texts.chain(of("binaryData").filter_map(|(key, value)| Some((key.clone(), decoded(value)?)))).collect()
-}
-
-/// What a Secret holds.
-pub fn secret_data(secret: &Value) -> Vec<(String, Vec<u8>)> {
-    let data = secret["data"].as_object().into_iter().flatten();
-    data.filter_map(|(key, value)| Some((key.clone(), decoded(value)?))).collect()
-}
-
-fn decoded(value: &Value) -> Option<Vec<u8>> {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.decode(value.as_str()?).ok()
 }
 
 fn value_from(cluster: &Cluster, place: &Place, from: &Value) -> Option<String> {
@@ -183,17 +112,4 @@ pub fn resource(place: &Place, reference: &Value) -> Option<String> {
     let divisor = reference["divisor"].as_str().filter(|text| *text != "0").unwrap_or("1");
     let (amount, divisor) = (quantity::thousandths(amount)?, quantity::thousandths(divisor)?);
     (divisor > 0).then(|| ((amount + divisor - 1) / divisor).to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_in_parentheses_are_put_in() {
-        let known = |name: &str| (name == "A").then(|| "1".to_owned());
-        for (template, expected) in [("x$(A)y", "x1y"), ("$(B)", "$(B)"), ("$$(A)", "$(A)"), ("$A $", "$A $"), ("$(A", "$(A")] {
-            assert_eq!(substituted(template, &known), expected, "{template}");
-        }
-    }
 }

@@ -11,8 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use super::environment::{self, plain_data, secret_data};
+use super::environment;
 use crate::kube::controllers::object::*;
+use crate::kube::kubelet::variables::{expanded, plain_data, secret_data};
 use crate::kube::store::Cluster;
 use crate::kube::streams::shell::files::{Entry, Files, Mount, Tree, absolute};
 use crate::kube::streams::shell::{Facts, Shell};
@@ -119,7 +120,7 @@ fn files(world: &World, cluster: &Cluster, disk: &mut Disk, place: &Place, now: 
             "" => text(mounted, "/subPath").to_owned(),
             expression => {
                 let variables = environment::of(cluster, place);
-                environment::substituted(expression, &|name| variables.get(name).cloned())
+                expanded(expression, |name| variables.get(name).cloned())
             }
         };
         let path = absolute("", text(mounted, "/mountPath"));

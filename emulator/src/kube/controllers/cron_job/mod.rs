@@ -25,7 +25,7 @@ const MOST_MISSED: usize = 100;
 
 /// Brings one CronJob a step further.
 pub fn sync(context: &mut Context, key: &Key) {
-    let (Some(object), Some(jobs)) = (context.get(key), kinds::by_group("batch", "Job")) else { return };
+    let (Some(object), jobs) = (context.get(key), *kinds::JOBS) else { return };
     if is_terminating(&object) {
         return;
     }

@@ -121,8 +121,7 @@ fn begun(context: &Context, job: &Value, suspended: bool) -> Value {
 }
 
 fn key_of_job(job: &Value) -> Key {
-    let kind = kinds::by_group("batch", "Job").unwrap_or(&kinds::PODS);
-    key_of(kind, job)
+    key_of(&kinds::JOBS, job)
 }
 
 fn success(job: &Value, tally: &Tally) -> Option<Verdict> {

@@ -14,7 +14,7 @@ const SIZE: usize = 100;
 
 /// Writes the slices of a Service: as few as hold all endpoints with the same ports.
 pub fn sync(context: &mut Context, service: &Value, behind: &Behind) {
-    let Some(kind) = kinds::by_group("discovery.k8s.io", "EndpointSlice") else { return };
+    let kind = *kinds::ENDPOINT_SLICES;
     let set = [
         ("endpointslice.kubernetes.io/managed-by", "endpointslice-controller.k8s.io"),
         ("kubernetes.io/service-name", name(service)),

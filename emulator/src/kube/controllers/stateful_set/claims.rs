@@ -16,7 +16,7 @@ fn claim_name(set: &Value, template: &Value, number: i64) -> String {
 
 /// Makes the claims of the pod of a number that are missing.
 pub fn ensure(context: &mut Context, set: &Set, number: i64) {
-    let Some(kind) = kinds::by_group("", "PersistentVolumeClaim") else { return };
+    let kind = *kinds::PERSISTENT_VOLUME_CLAIMS;
     let object = set.object();
     for template in items(object, "/spec/volumeClaimTemplates") {
         let claim = claim_name(object, template, number);
@@ -67,7 +67,7 @@ pub fn keep_owners(context: &Context, set: &Set) {
     if text(object, "/spec/persistentVolumeClaimRetentionPolicy/whenScaled") != "Delete" {
         return;
     }
-    let Some(kind) = kinds::by_group("", "PersistentVolumeClaim") else { return };
+    let kind = *kinds::PERSISTENT_VOLUME_CLAIMS;
     for (number, pod) in set.pods.iter().filter(|(number, _)| !set.numbers().contains(number)) {
         for template in items(object, "/spec/volumeClaimTemplates") {
             let key = Key::new(kind, namespace(object), &claim_name(object, template, *number));
