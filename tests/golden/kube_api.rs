@@ -1,55 +1,25 @@
 //! The Kubernetes API server through the wire. Sources: the Kubernetes API conventions (Status, versions, patches, watches), the
 //! server-side printing of kubectl's tables, `kubectl`'s requests.
 
-use azlet_tests::{Actor, Answer, Azlet};
+use azlet_tests::Answer;
+use azlet_tests::kube::Kube;
 use reqwest::Method;
 use reqwest::header::ACCEPT;
 use serde_json::{Value, json};
 
-const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
-
-struct Server {
-    azlet: Azlet,
-    url: String,
-    user: Actor,
-}
-
-impl Server {
-    async fn new() -> Self {
-        let (azlet, owner) = Azlet::with_group().await;
-        let cluster = azlet.cluster(&owner, 1).await;
-        Self { url: cluster.server, user: cluster.user, azlet }
-    }
-
-    fn at(&self, path: &str) -> String {
-        format!("{}{path}", self.url)
-    }
-
-    async fn get(&self, path: &str) -> Answer {
-        self.user.get(&self.at(path)).await
-    }
-
-    async fn table(&self, path: &str) -> Vec<Value> {
-        let request = self.user.request(Method::GET, &self.at(path)).header(ACCEPT, TABLE);
-        let table = self.user.send(request).await.json();
-        assert_eq!(table["kind"], "Table", "{table}");
-        table["rows"].as_array().into_iter().flatten().map(|row| row["cells"].clone()).collect()
-    }
-
-    async fn deploy(&self, replicas: i64) -> Answer {
-        let template = json!({
-            "metadata": { "labels": { "app": "a" } },
-            "spec": { "containers": [{ "name": "nginx", "image": "docker.io/library/nginx:latest" }] },
-        });
-        let spec = json!({ "replicas": replicas, "selector": { "matchLabels": { "app": "a" } }, "template": template });
-        let body = json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "web" }, "spec": spec });
-        self.user.post(&self.at("/apis/apps/v1/namespaces/default/deployments"), &body).await
-    }
+async fn deploy(server: &Kube, replicas: i64) -> Answer {
+    let template = json!({
+        "metadata": { "labels": { "app": "a" } },
+        "spec": { "containers": [{ "name": "nginx", "image": "docker.io/library/nginx:latest" }] },
+    });
+    let spec = json!({ "replicas": replicas, "selector": { "matchLabels": { "app": "a" } }, "template": template });
+    let body = json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "web" }, "spec": spec });
+    server.post("/apis/apps/v1/namespaces/default/deployments", &body).await
 }
 
 #[tokio::test]
 async fn a_cluster_begins_with_its_namespaces_its_service_and_its_authority() {
-    let server = Server::new().await;
+    let server = Kube::new(1).await;
     let namespaces = server.table("/api/v1/namespaces").await;
     let names: Vec<&str> = namespaces.iter().filter_map(|cells| cells[0].as_str()).collect();
     assert_eq!(names, ["default", "kube-node-lease", "kube-public", "kube-system"]);
@@ -64,7 +34,7 @@ async fn a_cluster_begins_with_its_namespaces_its_service_and_its_authority() {
 
 #[tokio::test]
 async fn what_breaks_a_rule_is_refused_with_a_status() {
-    let server = Server::new().await;
+    let server = Kube::new(1).await;
     let pods = server.at("/api/v1/namespaces/default/pods");
     let deployments = server.at("/apis/apps/v1/namespaces/default/deployments");
     let pod = |name: &str, spec: Value| json!({ "metadata": { "name": name }, "spec": spec });
@@ -92,8 +62,8 @@ async fn what_breaks_a_rule_is_refused_with_a_status() {
 
 #[tokio::test]
 async fn a_deployment_is_scaled_patched_and_deleted() {
-    let server = Server::new().await;
-    assert_eq!(server.deploy(2).await.status(), 201);
+    let server = Kube::new(1).await;
+    assert_eq!(deploy(&server, 2).await.status(), 201);
     let path = "/apis/apps/v1/namespaces/default/deployments";
     assert_eq!(server.table(path).await, [json!(["web", "2/2", 2, 2, "0s", "nginx", "docker.io/library/nginx:latest", "app=a"])]);
     let web = server.at(&format!("{path}/web"));
@@ -121,8 +91,8 @@ async fn a_deployment_is_scaled_patched_and_deleted() {
 
 #[tokio::test]
 async fn a_stale_version_conflicts_and_nothing_is_a_change_of_nothing() {
-    let server = Server::new().await;
-    server.deploy(1).await;
+    let server = Kube::new(1).await;
+    deploy(&server, 1).await;
     let web = server.at("/apis/apps/v1/namespaces/default/deployments/web");
     let current = server.user.get(&web).await.json();
     let same = server.user.put(&web, &current).await.json();
@@ -139,9 +109,9 @@ async fn a_stale_version_conflicts_and_nothing_is_a_change_of_nothing() {
 
 #[tokio::test]
 async fn a_watch_replays_what_changed() {
-    let server = Server::new().await;
+    let server = Kube::new(1).await;
     let version = server.get("/api/v1/pods").await.json()["metadata"]["resourceVersion"].clone();
-    server.deploy(1).await;
+    deploy(&server, 1).await;
     let query = format!("watch=true&timeoutSeconds=1&resourceVersion={}", version.as_str().expect("a version"));
     let events = server.get(&format!("/api/v1/namespaces/default/pods?{query}")).await.text();
     let kinds: Vec<Value> =
@@ -152,7 +122,7 @@ async fn a_watch_replays_what_changed() {
 
 #[tokio::test]
 async fn discovery_is_answered_in_both_forms() {
-    let server = Server::new().await;
+    let server = Kube::new(1).await;
     let groups = server.get("/apis").await.json();
     let names: Vec<&str> = groups["groups"].as_array().into_iter().flatten().filter_map(|group| group["name"].as_str()).collect();
     assert!(names.contains(&"apps"), "{groups}");

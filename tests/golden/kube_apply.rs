@@ -1,48 +1,22 @@
 //! Server-side apply and `metadata.managedFields` through the wire. Sources: the Kubernetes documentation of server-side apply,
 //! apimachinery's `util/managedfields`, structured-merge-diff; the forms were compared with what a real API server wrote.
 
-use azlet_tests::{Actor, Answer, Azlet};
+use azlet_tests::Answer;
+use azlet_tests::kube::Kube;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
 const CONFIG_MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
-struct Server {
-    azlet: Azlet,
-    url: String,
-    user: Actor,
+async fn apply(server: &Kube, path: &str, query: &str, config: &Value) -> Answer {
+    let url = format!("{}{path}?{query}", server.url);
+    server.user.send_bytes(Method::PATCH, &url, "application/apply-patch+yaml", config.to_string()).await
 }
 
-impl Server {
-    async fn new() -> Self {
-        let (azlet, owner) = Azlet::with_group().await;
-        let cluster = azlet.cluster(&owner, 1).await;
-        Self { url: cluster.server, user: cluster.user, azlet }
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        self.user.get(&format!("{}{path}", self.url)).await.json()
-    }
-
-    async fn apply(&self, path: &str, query: &str, config: &Value) -> Answer {
-        let url = format!("{}{path}?{query}", self.url);
-        self.user.send_bytes(Method::PATCH, &url, "application/apply-patch+yaml", config.to_string()).await
-    }
-
-    async fn patch(&self, path: &str, kind: &str, patch: &Value) -> Answer {
-        let url = format!("{}{path}", self.url);
-        self.user.send_bytes(Method::PATCH, &url, &format!("application/{kind}+json"), patch.to_string()).await
-    }
-
-    async fn post(&self, path: &str, body: &Value) -> Answer {
-        self.user.post(&format!("{}{path}", self.url), body).await
-    }
-
-    /// Who owns what, one line each.
-    async fn owners(&self, path: &str) -> Vec<String> {
-        owners(&self.get(path).await)
-    }
+/// Who owns what, one line each.
+async fn owners_at(server: &Kube, path: &str) -> Vec<String> {
+    owners(&server.get(path).await.json())
 }
 
 fn owners(object: &Value) -> Vec<String> {
@@ -77,21 +51,21 @@ fn deployment(replicas: Option<i64>) -> Value {
 
 #[tokio::test]
 async fn an_apply_creates_the_object_and_owns_what_it_says() {
-    let server = Server::new().await;
+    let server = Kube::new(1).await;
     let web = format!("{DEPLOYMENTS}/web");
-    let made = server.apply(&web, "fieldManager=kubectl", &deployment(Some(2))).await;
+    let made = apply(&server, &web, "fieldManager=kubectl", &deployment(Some(2))).await;
     assert_eq!(made.status(), 201, "{}", made.golden());
     server.azlet.advance("5s").await;
-    insta::assert_json_snapshot!("kube_apply_owners_of_a_deployment", server.owners(&web).await);
-    let again = server.apply(&web, "fieldManager=kubectl", &deployment(Some(2))).await;
+    insta::assert_json_snapshot!("kube_apply_owners_of_a_deployment", owners_at(&server, &web).await);
+    let again = apply(&server, &web, "fieldManager=kubectl", &deployment(Some(2))).await;
     assert_eq!(again.status(), 200);
     let version = |value: &Value| value["metadata"]["resourceVersion"].clone();
-    assert_eq!(version(&again.json()), version(&server.get(&web).await), "the same configuration changes nothing");
+    assert_eq!(version(&again.json()), version(&server.get(&web).await.json()), "the same configuration changes nothing");
 }
 
 #[tokio::test]
 async fn creates_updates_and_patches_own_what_they_change() {
-    let server = Server::new().await;
+    let server = Kube::new(1).await;
     let web = format!("{DEPLOYMENTS}/web");
     assert_eq!(server.post(&format!("{DEPLOYMENTS}?fieldManager=kubectl-create"), &deployment(None)).await.status(), 201);
     server.azlet.advance("5s").await;
@@ -101,20 +75,20 @@ async fn creates_updates_and_patches_own_what_they_change() {
     server.patch(&format!("{web}?fieldManager=kubectl-set"), "strategic-merge-patch", &image).await;
     server.patch(&format!("{web}/scale?fieldManager=kubectl"), "merge-patch", &json!({ "spec": { "replicas": 3 } })).await;
     server.azlet.advance("5s").await;
-    insta::assert_json_snapshot!("kube_managed_fields_of_a_deployment", server.owners(&web).await);
-    let pods = server.get("/api/v1/namespaces/default/pods?limit=1").await;
+    insta::assert_json_snapshot!("kube_managed_fields_of_a_deployment", owners_at(&server, &web).await);
+    let pods = server.get("/api/v1/namespaces/default/pods?limit=1").await.json();
     insta::assert_json_snapshot!("kube_managed_fields_of_a_pod", owners(&pods["items"][0]));
-    let sets = server.get("/apis/apps/v1/namespaces/default/replicasets").await;
+    let sets = server.get("/apis/apps/v1/namespaces/default/replicasets").await.json();
     insta::assert_json_snapshot!("kube_managed_fields_of_a_replica_set", owners(&sets["items"][0]));
 }
 
 #[tokio::test]
 async fn conflicts_are_named_and_forced() {
-    let server = Server::new().await;
+    let server = Kube::new(1).await;
     let web = format!("{DEPLOYMENTS}/web");
-    server.apply(&web, "fieldManager=kubectl", &deployment(Some(2))).await;
+    apply(&server, &web, "fieldManager=kubectl", &deployment(Some(2))).await;
     server.patch(&format!("{web}/scale?fieldManager=kubectl"), "merge-patch", &json!({ "spec": { "replicas": 5 } })).await;
-    let one = server.apply(&web, "fieldManager=kubectl", &deployment(Some(2))).await;
+    let one = apply(&server, &web, "fieldManager=kubectl", &deployment(Some(2))).await;
     assert_eq!(
         one.json()["message"],
         "Apply failed with 1 conflict: conflict with \"kubectl\" with subresource \"scale\" using apps/v1: .spec.replicas"
@@ -122,49 +96,49 @@ async fn conflicts_are_named_and_forced() {
     insta::assert_snapshot!("kube_apply_conflict", one.golden());
     let mut other = deployment(Some(1));
     other["spec"]["template"]["spec"]["containers"][0]["image"] = "docker.io/library/nginx:9".into();
-    insta::assert_snapshot!("kube_apply_conflicts", server.apply(&web, "fieldManager=other", &other).await.golden());
-    let forced = server.apply(&web, "fieldManager=other&force=true", &other).await;
+    insta::assert_snapshot!("kube_apply_conflicts", apply(&server, &web, "fieldManager=other", &other).await.golden());
+    let forced = apply(&server, &web, "fieldManager=other&force=true", &other).await;
     assert_eq!((forced.status(), &forced.json()["spec"]["replicas"]), (200, &json!(1)));
-    let owners = server.owners(&web).await;
+    let owners = owners_at(&server, &web).await;
     assert!(!owners.iter().any(|line| line.contains("scale")), "the scale's owner owned nothing else: {owners:#?}");
 }
 
 #[tokio::test]
 async fn what_an_applier_gives_up_goes_unless_another_owns_it() {
-    let server = Server::new().await;
+    let server = Kube::new(1).await;
     let path = format!("{CONFIG_MAPS}/c");
-    server.apply(&path, "fieldManager=a", &config_map("c", &json!({ "mine": "1", "ours": "1" }))).await;
-    let shared = server.apply(&path, "fieldManager=b", &config_map("c", &json!({ "ours": "1" }))).await;
+    apply(&server, &path, "fieldManager=a", &config_map("c", &json!({ "mine": "1", "ours": "1" }))).await;
+    let shared = apply(&server, &path, "fieldManager=b", &config_map("c", &json!({ "ours": "1" }))).await;
     assert_eq!(shared.status(), 200, "the same value is no conflict: {}", shared.golden());
-    let left = server.apply(&path, "fieldManager=a", &config_map("c", &json!({}))).await;
+    let left = apply(&server, &path, "fieldManager=a", &config_map("c", &json!({}))).await;
     assert_eq!(left.json()["data"], json!({ "ours": "1" }), "b owns it still");
-    let none = server.apply(&path, "fieldManager=b", &config_map("c", &json!({}))).await;
+    let none = apply(&server, &path, "fieldManager=b", &config_map("c", &json!({}))).await;
     assert_eq!(none.json()["data"], Value::Null, "nobody owns anything");
     server.patch(&format!("{path}?fieldManager=m"), "merge-patch", &json!({ "data": { "free": "1" } })).await;
-    let kept = server.apply(&path, "fieldManager=b", &config_map("c", &json!({ "b": "1" }))).await;
+    let kept = apply(&server, &path, "fieldManager=b", &config_map("c", &json!({ "b": "1" }))).await;
     assert_eq!(kept.json()["data"], json!({ "b": "1", "free": "1" }), "what an updater owns stays");
 }
 
 #[tokio::test]
 async fn owners_are_reset_and_what_nobody_owned_was_there_before() {
-    let server = Server::new().await;
+    let server = Kube::new(1).await;
     let path = format!("{CONFIG_MAPS}/c");
     server.post(&format!("{CONFIG_MAPS}?fieldManager=maker"), &config_map("c", &json!({ "a": "1" }))).await;
-    assert_eq!(server.owners(&path).await.len(), 1);
+    assert_eq!(owners_at(&server, &path).await.len(), 1);
     let reset = json!([{ "op": "replace", "path": "/metadata/managedFields", "value": [{}] }]);
     server.patch(&path, "json-patch", &reset).await;
-    assert!(server.owners(&path).await.is_empty());
+    assert!(owners_at(&server, &path).await.is_empty());
     server.patch(&path, "merge-patch", &json!({ "data": { "b": "1" } })).await;
-    assert!(server.owners(&path).await.is_empty(), "nobody begins to own by an update");
-    let refused = server.apply(&path, "fieldManager=x", &config_map("c", &json!({ "a": "2" }))).await;
+    assert!(owners_at(&server, &path).await.is_empty(), "nobody begins to own by an update");
+    let refused = apply(&server, &path, "fieldManager=x", &config_map("c", &json!({ "a": "2" }))).await;
     insta::assert_snapshot!("kube_apply_before_first", refused.golden());
-    server.apply(&path, "fieldManager=x", &config_map("c", &json!({ "c": "2" }))).await;
-    insta::assert_json_snapshot!("kube_apply_before_first_owners", server.owners(&path).await);
+    apply(&server, &path, "fieldManager=x", &config_map("c", &json!({ "c": "2" }))).await;
+    insta::assert_json_snapshot!("kube_apply_before_first_owners", owners_at(&server, &path).await);
 }
 
 #[tokio::test]
 async fn no_more_than_ten_updaters_are_told_apart() {
-    let server = Server::new().await;
+    let server = Kube::new(1).await;
     let path = format!("{CONFIG_MAPS}/c");
     server.post(&format!("{CONFIG_MAPS}?fieldManager=m00"), &config_map("c", &json!({ "k00": "1" }))).await;
     for number in 1..13 {
@@ -172,23 +146,23 @@ async fn no_more_than_ten_updaters_are_told_apart() {
         let key = format!("k{number:02}");
         server.patch(&format!("{path}?fieldManager=m{number:02}"), "merge-patch", &json!({ "data": { key: "1" } })).await;
     }
-    insta::assert_json_snapshot!("kube_managed_fields_capped", server.owners(&path).await);
+    insta::assert_json_snapshot!("kube_managed_fields_capped", owners_at(&server, &path).await);
 }
 
 #[tokio::test]
 async fn the_status_and_the_scale_are_applied_through_their_own_doors() {
-    let server = Server::new().await;
+    let server = Kube::new(1).await;
     let web = format!("{DEPLOYMENTS}/web");
-    server.apply(&web, "fieldManager=a", &deployment(None)).await;
+    apply(&server, &web, "fieldManager=a", &deployment(None)).await;
     let scale =
         json!({ "apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": { "name": "web" }, "spec": { "replicas": 3 } });
-    let scaled = server.apply(&format!("{web}/scale"), "fieldManager=s", &scale).await;
+    let scaled = apply(&server, &format!("{web}/scale"), "fieldManager=s", &scale).await;
     assert_eq!((scaled.status(), &scaled.json()["spec"]["replicas"]), (200, &json!(3)), "{}", scaled.golden());
     let mut told = deployment(Some(9));
     told["status"] = json!({ "conditions": [{ "type": "Odd", "status": "True" }] });
-    let status = server.apply(&format!("{web}/status"), "fieldManager=t", &told).await;
+    let status = apply(&server, &format!("{web}/status"), "fieldManager=t", &told).await;
     assert_eq!((status.status(), &status.json()["spec"]["replicas"]), (200, &json!(3)), "{}", status.golden());
-    let owners = server.owners(&web).await;
+    let owners = owners_at(&server, &web).await;
     let of = |name: &str| owners.iter().find(|line| line.starts_with(name)).cloned().unwrap_or_default();
     assert_eq!(of("s "), r#"s Apply apps/v1 scale {"f:spec":{"f:replicas":{}}}"#);
     let condition = r#"{"f:status":{"f:conditions":{"k:{\"type\":\"Odd\"}":{".":{},"f:status":{},"f:type":{}}}}}"#;
@@ -197,7 +171,7 @@ async fn the_status_and_the_scale_are_applied_through_their_own_doors() {
 
 #[tokio::test]
 async fn what_cannot_be_applied_is_refused() {
-    let server = Server::new().await;
+    let server = Kube::new(1).await;
     let path = format!("{CONFIG_MAPS}/c");
     let sound = config_map("c", &json!({ "a": "1" }));
     let mut managed = sound.clone();
@@ -224,7 +198,7 @@ async fn what_cannot_be_applied_is_refused() {
         ("nameless_item", &web, "fieldManager=a", &nameless),
         ("no_object", &path, "fieldManager=a", &json!([])),
     ] {
-        insta::assert_snapshot!(format!("kube_apply_refused_{name}"), server.apply(path, query, config).await.golden());
+        insta::assert_snapshot!(format!("kube_apply_refused_{name}"), apply(&server, path, query, config).await.golden());
     }
     let url = format!("{}{path}?fieldManager=a", server.url);
     let cbor = server.user.send_bytes(Method::PATCH, &url, "application/apply-patch+cbor", sound.to_string()).await;
@@ -232,26 +206,26 @@ async fn what_cannot_be_applied_is_refused() {
     let forced = server.patch(&format!("{path}?force=true"), "merge-patch", &json!({})).await;
     insta::assert_snapshot!("kube_apply_refused_force", forced.golden());
     assert_eq!(server.user.get(&format!("{}{path}", server.url)).await.status(), 404, "nothing was made");
-    let dry = server.apply(&path, "fieldManager=a&dryRun=All", &sound).await;
+    let dry = apply(&server, &path, "fieldManager=a&dryRun=All", &sound).await;
     assert_eq!(dry.status(), 201);
     assert_eq!(server.user.get(&format!("{}{path}", server.url)).await.status(), 404, "nothing was stored");
 }
 
 #[tokio::test]
 async fn kubectl_takes_over_from_its_own_client_side_apply() {
-    let server = Server::new().await;
+    let server = Kube::new(1).await;
     let path = format!("{CONFIG_MAPS}/c");
     let before = config_map("c", &json!({ "a": "1", "b": "1" }));
     let mut client_side = before.clone();
     client_side["metadata"]["annotations"] = json!({ "kubectl.kubernetes.io/last-applied-configuration": format!("{before}\n") });
     server.post(&format!("{CONFIG_MAPS}?fieldManager=kubectl-client-side-apply"), &client_side).await;
-    let taken = server.apply(&path, "fieldManager=kubectl", &config_map("c", &json!({ "a": "2", "b": "1" }))).await;
+    let taken = apply(&server, &path, "fieldManager=kubectl", &config_map("c", &json!({ "a": "2", "b": "1" }))).await;
     assert_eq!(taken.status(), 200, "what was applied by the client is no conflict: {}", taken.golden());
     let noted = &taken.json()["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"];
     let expected =
         json!({ "apiVersion": "v1", "data": { "a": "2", "b": "1" }, "kind": "ConfigMap", "metadata": { "name": "c" } });
     assert_eq!(noted.as_str().unwrap_or(""), format!("{expected}\n"), "and the annotation follows");
-    insta::assert_json_snapshot!("kube_apply_taken_over", server.owners(&path).await);
-    let other = server.apply(&path, "fieldManager=other", &config_map("c", &json!({ "b": "2" }))).await;
+    insta::assert_json_snapshot!("kube_apply_taken_over", owners_at(&server, &path).await);
+    let other = apply(&server, &path, "fieldManager=other", &config_map("c", &json!({ "b": "2" }))).await;
     assert_eq!(other.status(), 409, "others have no such past");
 }

@@ -1,62 +1,14 @@
 //! CustomResourceDefinitions and their objects through the wire. Sources: the API reference of `apiextensions.k8s.io/v1`, the page on
 //! custom resources (structural schemas, pruning, defaulting, versions, subresources), and apiextensions-apiserver's messages.
 
-use azlet_tests::{Actor, Answer, Azlet};
+use azlet_tests::kube::Kube;
 use reqwest::Method;
-use reqwest::header::ACCEPT;
 use serde_json::{Value, json};
 
 const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const CRONTABS: &str = "/apis/stable.example.com/v1/namespaces/default/crontabs";
-
-struct Server {
-    azlet: Azlet,
-    url: String,
-    user: Actor,
-}
-
-impl Server {
-    async fn new() -> Self {
-        let (azlet, owner) = Azlet::with_group().await;
-        let cluster = azlet.cluster(&owner, 1).await;
-        Self { url: cluster.server, user: cluster.user, azlet }
-    }
-
-    /// With the definition of CronTabs.
-    async fn with_crontabs() -> Self {
-        let server = Self::new().await;
-        let made = server.post(DEFINITIONS, &definition()).await;
-        assert_eq!(made.status(), 201, "{}", made.golden());
-        server
-    }
-
-    async fn post(&self, path: &str, body: &Value) -> Answer {
-        self.user.post(&format!("{}{path}", self.url), body).await
-    }
-
-    async fn put(&self, path: &str, body: &Value) -> Answer {
-        self.user.put(&format!("{}{path}", self.url), body).await
-    }
-
-    async fn get(&self, path: &str) -> Answer {
-        self.user.get(&format!("{}{path}", self.url)).await
-    }
-
-    async fn delete(&self, path: &str) -> Answer {
-        self.user.delete(&format!("{}{path}", self.url)).await
-    }
-
-    async fn accepting(&self, path: &str, accept: &str) -> Answer {
-        self.user.send(self.user.request(Method::GET, &format!("{}{path}", self.url)).header(ACCEPT, accept)).await
-    }
-
-    async fn patch(&self, path: &str, kind: &str, body: &Value) -> Answer {
-        let content = format!("application/{kind}+json");
-        self.user.send_bytes(Method::PATCH, &format!("{}{path}", self.url), &content, body.to_string()).await
-    }
-}
 
 /// CronTabs in two versions, with all that a definition can say.
 fn definition() -> Value {
@@ -116,9 +68,17 @@ fn crontab(name: &str, spec: Value) -> Value {
 
 const EVERY_FIVE: &str = "*/5 * * * *";
 
+/// With the definition of CronTabs.
+async fn with_crontabs() -> Kube {
+    let server = Kube::new(1).await;
+    let made = server.post(DEFINITIONS, &definition()).await;
+    assert_eq!(made.status(), 201, "{}", made.golden());
+    server
+}
+
 #[tokio::test]
 async fn a_definition_is_established_and_found_in_discovery() {
-    let server = Server::with_crontabs().await;
+    let server = with_crontabs().await;
     insta::assert_snapshot!(
         "kube_custom_definition",
         server.get(&format!("{DEFINITIONS}/crontabs.stable.example.com")).await.golden()
@@ -147,7 +107,7 @@ async fn a_definition_is_established_and_found_in_discovery() {
 
 #[tokio::test]
 async fn definitions_that_break_rules_are_refused() {
-    let server = Server::new().await;
+    let server = Kube::new(1).await;
     let changed = |pointer: &str, value: Value| {
         let mut definition = definition();
         *definition.pointer_mut(pointer).expect("it is there") = value;
@@ -184,7 +144,7 @@ async fn definitions_that_break_rules_are_refused() {
 
 #[tokio::test]
 async fn objects_are_pruned_defaulted_and_judged_by_their_schema() {
-    let server = Server::with_crontabs().await;
+    let server = with_crontabs().await;
     let mut body = crontab("a", json!({ "cronSpec": EVERY_FIVE, "unknown": 1, "free": { "anything": { "goes": true } } }));
     body["status"] = json!({ "replicas": 7 });
     let made = server.post(CRONTABS, &body).await;
@@ -208,7 +168,7 @@ async fn objects_are_pruned_defaulted_and_judged_by_their_schema() {
 
 #[tokio::test]
 async fn subresources_generations_patches_and_tables() {
-    let server = Server::with_crontabs().await;
+    let server = with_crontabs().await;
     server.post(CRONTABS, &crontab("a", json!({ "cronSpec": EVERY_FIVE, "mode": "Fast" }))).await;
     let a = format!("{CRONTABS}/a");
     let scaled = server.patch(&format!("{a}/scale"), "merge-patch", &json!({ "spec": { "replicas": 3 } })).await;
@@ -238,7 +198,7 @@ async fn subresources_generations_patches_and_tables() {
 
 #[tokio::test]
 async fn versions_differ_in_their_name_only_and_watches_see_theirs() {
-    let server = Server::with_crontabs().await;
+    let server = with_crontabs().await;
     let mut old = crontab("a", json!({ "cronSpec": EVERY_FIVE }));
     old["apiVersion"] = json!("stable.example.com/v1beta1");
     let beta = CRONTABS.replace("/v1/", "/v1beta1/");
@@ -258,12 +218,12 @@ async fn versions_differ_in_their_name_only_and_watches_see_theirs() {
 
 #[tokio::test]
 async fn a_definition_takes_its_objects_with_it() {
-    let server = Server::with_crontabs().await;
+    let server = with_crontabs().await;
     let mut held = crontab("a", json!({ "cronSpec": EVERY_FIVE }));
     held["metadata"]["finalizers"] = json!(["example.com/hold"]);
     assert_eq!(server.post(CRONTABS, &held).await.status(), 201);
     let place = format!("{DEFINITIONS}/crontabs.stable.example.com");
-    assert_eq!(server.delete(&place).await.status(), 200);
+    assert_eq!(server.remove(&place).await.status(), 200);
     let waiting = server.get(&place).await.json();
     assert_eq!(waiting["metadata"]["finalizers"], json!(["customresourcecleanup.apiextensions.k8s.io"]));
     assert!(waiting["status"]["conditions"].as_array().is_some_and(|all| all.iter().any(|one| one["type"] == "Terminating")));
@@ -276,9 +236,9 @@ async fn a_definition_takes_its_objects_with_it() {
     assert_eq!(server.get(&place).await.status(), 404, "with its last object the definition goes");
     drop(server);
 
-    let server = Server::with_crontabs().await;
+    let server = with_crontabs().await;
     server.post(CRONTABS, &crontab("a", json!({ "cronSpec": EVERY_FIVE }))).await;
-    assert_eq!(server.delete(&place).await.status(), 200);
+    assert_eq!(server.remove(&place).await.status(), 200);
     assert_eq!(server.get(&place).await.status(), 404);
     assert_eq!(server.get(&format!("{CRONTABS}/a")).await.status(), 404);
     assert_eq!(server.get("/apis/stable.example.com").await.status(), 404);

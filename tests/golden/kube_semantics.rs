@@ -2,60 +2,30 @@
 //! Sources: the Kubernetes API concepts (resource versions, chunked lists, dry run, deletion), apimachinery's validation of list
 //! options, selectors and continue tokens; the texts were compared with what a real API server answered.
 
-use azlet_tests::{Actor, Answer, Azlet};
+use azlet_tests::kube::Kube;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 const CONFIG_MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
-struct Server {
-    azlet: Azlet,
-    url: String,
-    user: Actor,
+async fn make(server: &Kube, name: &str, labels: &Value) -> Value {
+    let body = json!({ "metadata": { "name": name, "labels": labels }, "data": { "a": "1" } });
+    let made = server.post(CONFIG_MAPS, &body).await;
+    assert_eq!(made.status(), 201, "{}", made.golden());
+    made.json()
 }
 
-impl Server {
-    async fn new() -> Self {
-        let (azlet, owner) = Azlet::with_group().await;
-        let cluster = azlet.cluster(&owner, 1).await;
-        Self { url: cluster.server, user: cluster.user, azlet }
-    }
-
-    fn at(&self, path: &str) -> String {
-        format!("{}{path}", self.url)
-    }
-
-    async fn get(&self, path: &str) -> Answer {
-        self.user.get(&self.at(path)).await
-    }
-
-    async fn make(&self, name: &str, labels: &Value) -> Value {
-        let body = json!({ "metadata": { "name": name, "labels": labels }, "data": { "a": "1" } });
-        let made = self.user.post(&self.at(CONFIG_MAPS), &body).await;
-        assert_eq!(made.status(), 201, "{}", made.golden());
-        made.json()
-    }
-
-    async fn patch(&self, path: &str, patch: &Value) -> Answer {
-        self.user.send_bytes(Method::PATCH, &self.at(path), "application/merge-patch+json", patch.to_string()).await
-    }
-
-    async fn delete(&self, path: &str, options: &Value) -> Answer {
-        self.user.send_bytes(Method::DELETE, &self.at(path), "application/json", options.to_string()).await
-    }
-
-    /// The events of a watch that has a second: type, name and version's order.
-    async fn watch(&self, query: &str) -> Vec<String> {
-        let text = self.get(&format!("{CONFIG_MAPS}?watch=1&timeoutSeconds=1&{query}")).await.text();
-        text.lines()
-            .map(|line| serde_json::from_str::<Value>(line).unwrap_or_default())
-            .map(|event| {
-                let object = &event["object"];
-                let what = object["metadata"]["name"].as_str().or(object["message"].as_str()).unwrap_or("-");
-                format!("{} {what}", event["type"].as_str().unwrap_or("?"))
-            })
-            .collect()
-    }
+/// The events of a watch that has a second: type, name and version's order.
+async fn watch(server: &Kube, query: &str) -> Vec<String> {
+    let text = server.get(&format!("{CONFIG_MAPS}?watch=1&timeoutSeconds=1&{query}")).await.text();
+    text.lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap_or_default())
+        .map(|event| {
+            let object = &event["object"];
+            let what = object["metadata"]["name"].as_str().or(object["message"].as_str()).unwrap_or("-");
+            format!("{} {what}", event["type"].as_str().unwrap_or("?"))
+        })
+        .collect()
 }
 
 fn names(list: &Value) -> Vec<&str> {
@@ -68,14 +38,14 @@ fn version(object: &Value) -> u64 {
 
 #[tokio::test]
 async fn pages_show_one_state() {
-    let server = Server::new().await;
+    let server = Kube::new(1).await;
     for name in ["a", "b", "c"] {
-        server.make(name, &json!({ "app": "x" })).await;
+        make(&server, name, &json!({ "app": "x" })).await;
     }
     let first = server.get(&format!("{CONFIG_MAPS}?limit=2")).await.json();
     assert_eq!((names(&first), &first["metadata"]["remainingItemCount"]), (vec!["a", "b"], &json!(2)), "{first}");
     server.user.delete(&server.at(&format!("{CONFIG_MAPS}/c"))).await;
-    server.make("bb", &json!({})).await;
+    make(&server, "bb", &json!({})).await;
     let token = first["metadata"]["continue"].as_str().unwrap_or("");
     let second = server.get(&format!("{CONFIG_MAPS}?limit=2&continue={token}")).await.json();
     assert_eq!(names(&second), ["c", "kube-root-ca.crt"], "as it was at the first page");
@@ -92,13 +62,14 @@ async fn pages_show_one_state() {
 
 #[tokio::test]
 async fn what_is_no_longer_kept_has_expired() {
-    let server = Server::new().await;
+    let server = Kube::new(1).await;
     for name in ["a", "b", "c"] {
-        server.make(name, &json!({})).await;
+        make(&server, name, &json!({})).await;
     }
     let first = server.get(&format!("{CONFIG_MAPS}?limit=1")).await.json();
     for round in 0..2100 {
-        let changed = server.patch(&format!("{CONFIG_MAPS}/b"), &json!({ "data": { "a": round.to_string() } })).await;
+        let changed =
+            server.patch(&format!("{CONFIG_MAPS}/b"), "merge-patch", &json!({ "data": { "a": round.to_string() } })).await;
         assert_eq!(changed.status(), 200);
     }
     let token = first["metadata"]["continue"].as_str().unwrap_or("");
@@ -109,13 +80,13 @@ async fn what_is_no_longer_kept_has_expired() {
     assert_eq!(names(&rest), ["b", "c", "kube-root-ca.crt"], "the rest as it is now");
     let exact = server.get(&format!("{CONFIG_MAPS}?resourceVersion=1&resourceVersionMatch=Exact")).await;
     insta::assert_snapshot!("kube_expired_list", exact.golden());
-    let watch = server.watch("resourceVersion=1").await;
+    let watch = watch(&server, "resourceVersion=1").await;
     assert!(watch.len() == 1 && watch[0].starts_with("ERROR too old resource version: 1 ("), "{watch:?}");
 }
 
 #[tokio::test]
 async fn list_options_that_make_no_sense_are_refused() {
-    let server = Server::new().await;
+    let server = Kube::new(1).await;
     let rows = [
         ("match_alone", "resourceVersionMatch=Exact"),
         ("match_unheard", "resourceVersion=1&resourceVersionMatch=Sometimes"),
@@ -153,7 +124,7 @@ async fn list_options_that_make_no_sense_are_refused() {
 
 #[tokio::test]
 async fn each_kind_has_its_field_selectors() {
-    let server = Server::new().await;
+    let server = Kube::new(1).await;
     let rows = [
         ("/api/v1/pods", "spec.nodeName=x,status.phase!=Failed,spec.hostNetwork=false,status.podIPs="),
         ("/api/v1/pods", "spec.nope=1"),
@@ -190,15 +161,15 @@ fn form_urlencoded(text: &str) -> String {
 
 #[tokio::test]
 async fn a_watch_sees_what_comes_into_its_view_and_what_leaves_it() {
-    let server = Server::new().await;
-    let start = version(&server.make("a", &json!({ "app": "x" })).await) - 1;
+    let server = Kube::new(1).await;
+    let start = version(&make(&server, "a", &json!({ "app": "x" })).await) - 1;
     let path = format!("{CONFIG_MAPS}/a");
-    server.patch(&path, &json!({ "data": { "b": "1" } })).await;
-    server.patch(&path, &json!({ "metadata": { "labels": { "app": "y" } } })).await;
-    server.patch(&path, &json!({ "data": { "c": "1" } })).await;
-    server.patch(&path, &json!({ "metadata": { "labels": { "app": "x" } } })).await;
+    server.patch(&path, "merge-patch", &json!({ "data": { "b": "1" } })).await;
+    server.patch(&path, "merge-patch", &json!({ "metadata": { "labels": { "app": "y" } } })).await;
+    server.patch(&path, "merge-patch", &json!({ "data": { "c": "1" } })).await;
+    server.patch(&path, "merge-patch", &json!({ "metadata": { "labels": { "app": "x" } } })).await;
     server.user.delete(&server.at(&path)).await;
-    let seen = server.watch(&format!("resourceVersion={start}&labelSelector=app%3Dx&allowWatchBookmarks=true")).await;
+    let seen = watch(&server, &format!("resourceVersion={start}&labelSelector=app%3Dx&allowWatchBookmarks=true")).await;
     assert_eq!(seen, ["ADDED a", "MODIFIED a", "DELETED a", "ADDED a", "DELETED a", "BOOKMARK -"]);
     let streamed = server
         .get(&format!(
@@ -209,14 +180,14 @@ async fn a_watch_sees_what_comes_into_its_view_and_what_leaves_it() {
     let events: Vec<Value> = streamed.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     assert_eq!((&events[0]["type"], &events[1]["type"]), (&json!("ADDED"), &json!("BOOKMARK")), "{streamed}");
     assert_eq!(events[1]["object"]["metadata"]["annotations"]["k8s.io/initial-events-end"], "true");
-    let late = server.watch("resourceVersion=999999").await;
+    let late = watch(&server, "resourceVersion=999999").await;
     assert!(late.is_empty(), "a watch may begin in the future: {late:?}");
 }
 
 #[tokio::test]
 async fn deletions_have_conditions_and_kinds() {
-    let server = Server::new().await;
-    let made = server.make("a", &json!({})).await;
+    let server = Kube::new(1).await;
+    let made = make(&server, "a", &json!({})).await;
     let path = format!("{CONFIG_MAPS}/a");
     let wrong_uid = server.delete(&path, &json!({ "preconditions": { "uid": "0" } })).await;
     assert_eq!((wrong_uid.status(), &wrong_uid.json()["reason"]), (409, &json!("Conflict")), "{}", wrong_uid.golden());
@@ -228,18 +199,20 @@ async fn deletions_have_conditions_and_kinds() {
     insta::assert_snapshot!("kube_delete_both_policies", both.golden());
     let dry = server.delete(&format!("{path}?dryRun=All"), &json!({})).await;
     assert_eq!(dry.status(), 200);
-    let held = server.patch(&path, &json!({ "metadata": { "finalizers": ["example.com/wait"] } })).await;
+    let held = server.patch(&path, "merge-patch", &json!({ "metadata": { "finalizers": ["example.com/wait"] } })).await;
     assert_eq!(held.status(), 200);
     let uid = &made["metadata"]["uid"];
     let pending = server.delete(&path, &json!({ "preconditions": { "uid": uid } })).await.json();
     assert!(pending["metadata"]["deletionTimestamp"].is_string(), "the object that waits: {pending}");
-    let late = server.patch(&path, &json!({ "metadata": { "finalizers": ["example.com/wait", "example.com/more"] } })).await;
+    let late = server
+        .patch(&path, "merge-patch", &json!({ "metadata": { "finalizers": ["example.com/wait", "example.com/more"] } }))
+        .await;
     insta::assert_snapshot!("kube_finalizer_too_late", late.golden());
-    let gone = server.patch(&path, &json!({ "metadata": { "finalizers": null } })).await;
+    let gone = server.patch(&path, "merge-patch", &json!({ "metadata": { "finalizers": null } })).await;
     assert_eq!(gone.status(), 200);
     assert_eq!(server.get(&path).await.status(), 404, "nothing holds it any more");
     for name in ["x1", "x2", "y"] {
-        server.make(name, &json!({ "set": &name[..1] })).await;
+        make(&server, name, &json!({ "set": &name[..1] })).await;
     }
     let deleted = server.delete(&format!("{CONFIG_MAPS}?labelSelector=set%3Dx"), &json!({})).await.json();
     assert_eq!(names(&deleted), ["x1", "x2"], "{deleted}");
@@ -248,7 +221,7 @@ async fn deletions_have_conditions_and_kinds() {
 
 #[tokio::test]
 async fn requests_that_no_method_type_or_size_allows_are_refused() {
-    let server = Server::new().await;
+    let server = Kube::new(1).await;
     let send = |method: Method, path: &str, kind: &str, body: Vec<u8>| {
         let (user, url, kind) = (server.user.clone(), server.at(path), kind.to_owned());
         async move { user.send_bytes(method, &url, &kind, body).await }

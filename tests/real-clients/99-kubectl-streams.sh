@@ -26,8 +26,8 @@ spec:
       ports: [{containerPort: 80, name: http}]
       env: [{name: SKY, valueFrom: {configMapKeyRef: {name: colours, key: sky}}}]
       resources: {requests: {cpu: 100m, memory: 64Mi}}
-      volumeMounts: [{name: colours, mountPath: /etc/colours}, {name: work, mountPath: /work}]
-  volumes: [{name: colours, configMap: {name: colours}}, {name: work, emptyDir: {}}]
+      volumeMounts: [{name: colours, mountPath: /etc/colours}, {name: scratch, mountPath: /scratch}]
+  volumes: [{name: colours, configMap: {name: colours}}, {name: scratch, emptyDir: {}}]
 POD
 step "a pod" kubectl apply -f "$HOME/pod.yaml"
   succeeds
@@ -76,19 +76,19 @@ for kubectl in kubectl kubectl-pypi; do
   step "$kubectl: exec reads its input" said $kubectl "typed" exec -i web -- cat
     succeeds
     matches '^typed$'
-  step "$kubectl: a shell reads its script" said $kubectl $'cd /work\npwd\nexit 3\n' exec -i web -- sh
+  step "$kubectl: a shell reads its script" said $kubectl $'cd /scratch\npwd\nexit 3\n' exec -i web -- sh
     exits 3
-    matches '^/work$'
+    matches '^/scratch$'
   mkdir -p "$HOME/in/deep"
   echo "from here" >"$HOME/in/file"
   head -c 300000 /dev/urandom >"$HOME/in/deep/large"
-  step "$kubectl: cp a folder into a container" $kubectl cp "$HOME/in" "web:/work/$kubectl"
+  step "$kubectl: cp a folder into a container" $kubectl cp "$HOME/in" "web:/scratch/$kubectl"
     succeeds
     prints_not error
-  step "$kubectl: it is there" $kubectl exec web -- cat "/work/$kubectl/file"
+  step "$kubectl: it is there" $kubectl exec web -- cat "/scratch/$kubectl/file"
     succeeds
     matches '^from here$'
-  step "$kubectl: cp it out again" $kubectl cp "web:/work/$kubectl" "$HOME/out-$kubectl"
+  step "$kubectl: cp it out again" $kubectl cp "web:/scratch/$kubectl" "$HOME/out-$kubectl"
     succeeds
   step "$kubectl: it is the same" diff -r "$HOME/in" "$HOME/out-$kubectl"
     succeeds

@@ -59,8 +59,7 @@ impl Kube {
 
     /// The cells of a table.
     pub async fn table(&self, path: &str) -> Vec<Value> {
-        let request = self.user.request(Method::GET, &self.at(path)).header(ACCEPT, TABLE);
-        let table = self.user.send(request).await.json();
+        let table = self.accepting(path, TABLE).await.json();
         assert_eq!(table["kind"], "Table", "{table}");
         table["rows"].as_array().into_iter().flatten().map(|row| row["cells"].clone()).collect()
     }
@@ -77,11 +76,32 @@ impl Kube {
         answer.json()
     }
 
+    /// Replaces an object, whatever the answer.
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.user.put(&self.at(path), body).await
+    }
+
+    /// Patches an object, whatever the answer, in a form such as `merge-patch`.
+    pub async fn patch(&self, path: &str, form: &str, patch: &Value) -> Answer {
+        let media_type = format!("application/{form}+json");
+        self.user.send_bytes(Method::PATCH, &self.at(path), &media_type, patch.to_string()).await
+    }
+
     /// Merges into an object.
     pub async fn merge(&self, path: &str, patch: &Value) -> Value {
-        let answer = self.user.send_bytes(Method::PATCH, &self.at(path), "application/merge-patch+json", patch.to_string()).await;
+        let answer = self.patch(path, "merge-patch", patch).await;
         assert_eq!(answer.status(), 200, "{}", answer.golden());
         answer.json()
+    }
+
+    /// Reads in a form that is asked for.
+    pub async fn accepting(&self, path: &str, accept: &str) -> Answer {
+        self.user.send(self.user.request(Method::GET, &self.at(path)).header(ACCEPT, accept)).await
+    }
+
+    /// Deletes, without options.
+    pub async fn remove(&self, path: &str) -> Answer {
+        self.user.delete(&self.at(path)).await
     }
 
     /// Deletes, with options.

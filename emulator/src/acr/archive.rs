@@ -229,7 +229,7 @@ fn content<R: Read>(pool: &Arc<BlobPool>, path: &str, entry: &mut Entry<'_, R>) 
     let (stated, named) = (entry.size(), named(path)?);
     let mut content = Received::new(&pool.spool);
     if let Some(digest) = &named {
-        content.expect(digest);
+        content.hash_by(digest);
     }
     let mut unpacking: Option<GzipWriter<Hash>> = None;
     while content.size() < stated {

@@ -109,7 +109,7 @@ impl Received {
     }
 
     /// Hashes by the algorithm of this digest from the beginning on, where nothing has come yet.
-    pub fn expect(&mut self, digest: &Digest) {
+    pub fn hash_by(&mut self, digest: &Digest) {
         if self.content.size == 0 {
             self.content.hash = digest.context();
         }
@@ -332,7 +332,7 @@ mod tests {
             assert!(!received.has_digest(&Digest::sha256(b"one")).expect("it is there"));
             assert!(!received.has_digest(&long(b"one")).expect("it is there"));
             let mut expecting = Received::new(&spool());
-            expecting.expect(&long(b""));
+            expecting.hash_by(&long(b""));
             let received = receive(body(&halves, false), expecting).await.expect("room");
             assert_eq!(received.digest(), long(bytes), "hashed on the way");
             let (received, good) = received.checked(&Digest::sha256(bytes)).await.expect("it is there");

@@ -202,7 +202,7 @@ impl<'a> Session<'a> {
             _ => reason,
         })?;
         let mut content = Received::new(&pool.spool);
-        content.expect(digest);
+        content.hash_by(digest);
         // More than was told is not waited for.
         let size = descriptor.size;
         let pieces = response.bytes_stream().scan(0, move |come, piece| {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::store::{Cluster, ClusterSpec};
+use super::spec::ClusterSpec;
+use super::store::Cluster;
 use super::{controllers, furnish, kinds, nodes, rbac};
 use crate::kernel::resource_id::ResourceId;
 use crate::world::World;

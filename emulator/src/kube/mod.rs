@@ -38,6 +38,7 @@ pub mod scale;
 mod scheduler;
 pub mod selector;
 pub mod sizes;
+pub mod spec;
 pub mod store;
 pub mod streams;
 pub mod table;

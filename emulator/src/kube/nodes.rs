@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use super::deletion::DeleteOptions;
 use super::kinds;
 use super::sizes::{self, Offer};
-use super::store::{Cluster, ClusterSpec, NodePool};
+use super::spec::{ClusterSpec, NodePool};
+use super::store::Cluster;
 use crate::kernel::clock::rfc3339_seconds;
 use crate::world::World;
 

@@ -151,7 +151,7 @@ async fn start_upload(call: &Call, granted: &Granted, name: &str, body: Body) ->
     } else if let Some(digest) = call.parameter("digest") {
         let digest = uploads::stated_digest(Some(digest))?;
         let mut content = Received::new(&granted.registry().pool.spool);
-        content.expect(&digest);
+        content.hash_by(&digest);
         let (content, good) = receive(call, body, content).await?.checked(&digest).await?;
         return uploads::keep(&call.world, granted, name, content, digest, good).map(|digest| created(name, digest.as_str()));
     }
@@ -197,7 +197,7 @@ async fn continue_upload(call: &Call, granted: &Granted, named: Named<'_>, body:
 async fn finish_upload(call: &Call, granted: &Granted, named: Named<'_>, body: Body) -> Result<Answer, Error> {
     let mut content = uploads::begin_chunk(&call.world, granted, named, call.header("content-range"), content_length(call))?;
     let digest = uploads::stated_digest(call.parameter("digest"))?;
-    content.expect(&digest);
+    content.hash_by(&digest);
     let content = receive_chunk(call, granted, named, body, content).await?;
     let (content, good) = content.checked(&digest).await.map_err(|fault| given_up(granted, named, fault))?;
     let digest = uploads::finish(&call.world, granted, named, content, digest, good)?;

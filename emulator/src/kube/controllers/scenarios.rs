@@ -21,7 +21,8 @@ use crate::kernel::principal::PrincipalKind;
 use crate::kernel::resource_id::ResourceId;
 use crate::kube::deletion::{DeleteOptions, Propagation};
 use crate::kube::kinds;
-use crate::kube::store::{Cluster, ClusterSpec, KubeletIdentity};
+use crate::kube::spec::{ClusterSpec, KubeletIdentity};
+use crate::kube::store::Cluster;
 use crate::world::{Seed, World};
 
 const ACR_PULL: Uuid = Uuid::from_u128(0x7f951dda_4ed3_4680_a7ca_43fe172d538d);

@@ -14,7 +14,7 @@ use super::super::super::headers::Answer;
 use super::super::super::store::Resource;
 use super::credentials::{self, Access, Login, Role};
 use super::{children, errors, guard};
-use crate::kube::store::Entra;
+use crate::kube::spec::Entra;
 
 /// What a cluster's profile says about tokens of Entra's: nothing unless the integration is AKS' own.
 pub(super) fn entra(properties: &Map<String, Value>) -> Option<Entra> {

@@ -14,7 +14,7 @@ use super::{
     accepted, begin, body, clusters, errors, machines, page, pool, rows, rules, schema, shown, states, validate, written,
 };
 use crate::kernel::resource_id::ResourceId;
-use crate::kube::store::NodePool;
+use crate::kube::spec::NodePool;
 
 /// The pools of a cluster, as its Kubernetes side needs them.
 pub(super) fn node_pools(cluster: &Resource) -> Vec<NodePool> {

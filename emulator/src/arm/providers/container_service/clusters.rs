@@ -17,7 +17,7 @@ use super::{
 use crate::kernel::ids::HEX;
 use crate::kernel::resource_id::ResourceId;
 use crate::kube;
-use crate::kube::store::ClusterSpec;
+use crate::kube::spec::ClusterSpec;
 use crate::world::World;
 
 /// The type, as it is registered.

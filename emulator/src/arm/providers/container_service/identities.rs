@@ -15,7 +15,7 @@ use crate::entra;
 use crate::kernel::access::Plane;
 use crate::kernel::principal::{Caller, PrincipalKind};
 use crate::kernel::resource_id::ResourceId;
-use crate::kube::store::KubeletIdentity;
+use crate::kube::spec::KubeletIdentity;
 
 /// What may assign an identity to a resource.
 const ASSIGN: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action";

@@ -13,7 +13,7 @@ use super::{accepted, agent_pools, begin, begin_ending, body, clusters, errors, 
 use crate::kernel::ids::HEX;
 use crate::kernel::resource_id::ResourceId;
 use crate::kube;
-use crate::kube::store::{ClusterSpec, KubeletIdentity};
+use crate::kube::spec::{ClusterSpec, KubeletIdentity};
 use crate::world::World;
 
 /// The step at whose end a cluster's credentials are new ones.
